@@ -1,0 +1,5 @@
+//! x
+mod format;
+mod picture;
+pub use format::*;
+pub use picture::*;

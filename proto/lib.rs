@@ -1,0 +1,21 @@
+//! The wire of Tessera: what `video_concat.proto` says, as Rust.
+//!
+//! The comments on the messages are the proto's own; `docs/wire.md` tells how they are used.
+//! The same library serves the native programs and wasm32.
+
+/// Messages, and the service's client and server.
+// Generated code does not follow our lints; the proto's comments become its docs.
+#[allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::restriction,
+    clippy::pedantic
+)]
+mod generated {
+    tonic::include_proto!("_");
+}
+
+pub use generated::*;
