@@ -1,0 +1,3 @@
+//! The native client of Tessera: streams sources into a room and saves what comes back.
+
+pub mod source;
