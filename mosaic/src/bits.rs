@@ -116,12 +116,15 @@ impl<'a> BitReader<'a> {
         Some(value as u32)
     }
 
-    /// Whether nothing is left but fewer than eight padding bits of one.
-    pub(crate) fn is_at_padding(&mut self) -> bool {
+    /// Whether nothing is left but fewer than eight bits of padding.
+    pub(crate) fn is_at_end(&mut self) -> bool {
         self.refill();
-        self.bytes.is_empty()
-            && self.available < 8
-            && self.bits >> 32 >> (32 - self.available) == (1 << self.available) - 1
+        self.bytes.is_empty() && self.available < 8
+    }
+
+    /// Whether nothing is left but fewer than eight bits of padding, all ones as they should be.
+    pub(crate) fn is_at_padding(&mut self) -> bool {
+        self.is_at_end() && self.bits >> 32 >> (32 - self.available) == (1 << self.available) - 1
     }
 }
 

@@ -1,4 +1,5 @@
-//! A foreign JPEG to pixels, upright, by the zune decoder.
+//! A foreign JPEG to pixels, upright: baseline ones by our own decoder, which is strict and planar, the rest by
+//! the zune decoder.
 
 use bytes::Bytes;
 use zune_core::bytestream::ZCursor;
@@ -7,15 +8,21 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
+use crate::baseline::Plan;
 use crate::limits::{FrameError, Limits};
 use crate::picture::{Picture, PictureError};
-use crate::probe::{Coding, Header, Orientation};
+use crate::probe::{Header, Orientation};
 
 /// Decodes `jpeg`, whose marker segments have been probed.
 pub(crate) fn decode(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Result<Picture, FrameError> {
-    if is_misread(header) {
-        return Err(FrameError::Unsupported("baseline JPEG of several scans".to_owned()));
-    }
+    let picture = match Plan::new(header) {
+        Some(plan) => plan.decode(jpeg)?,
+        None => decode_by_zune(jpeg, header, limits)?,
+    };
+    Ok(upright(picture, header.orientation))
+}
+
+fn decode_by_zune(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Result<Picture, FrameError> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(limits.side as usize)
@@ -27,15 +34,7 @@ pub(crate) fn decode(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Resu
     let (space, convert) = pixels(decoder.input_colorspace(), header)?;
     decoder.set_options(options.jpeg_set_out_colorspace(space));
     let pixels = decoder.decode().map_err(refusal)?;
-    let picture = convert(header.width(), header.height(), pixels).map_err(wrong_length)?;
-    Ok(upright(picture, header.orientation))
-}
-
-/// Whether zune-jpeg 0.5 would make noise of it without a word: it takes the blocks of a baseline scan of one
-/// component in the order of MCUs (T.81 A.2.2 says row by row), which matters when two rows are in an MCU.
-fn is_misread(header: &Header<'_>) -> bool {
-    let has_tall_mcus = header.frame.components.iter().any(|[_, sampling, _]| sampling & 15 > 1);
-    header.frame.coding != Coding::Progressive && header.scans.len() > 1 && has_tall_mcus
+    convert(header.width(), header.height(), pixels).map_err(wrong_length)
 }
 
 /// Makes a picture of a size of decoded pixels.

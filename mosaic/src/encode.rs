@@ -1,12 +1,9 @@
 //! Pixels to entropy-coded data: forward DCT, quantisation, Huffman codes.
-//!
-//! The arithmetic is libjpeg's accurate integer DCT (`jfdctint.c`; C. Loeffler, A. Ligtenberg, G. Moschytz,
-//! "Practical fast 1-D DCT algorithms with 11 multiplications", ICASSP 1989), so that every bit can be
-//! compared with an encoder that is not ours.
 
 use std::borrow::Cow;
 
 use crate::bits::BitWriter;
+use crate::dct::{self, Block};
 use crate::format::{MCU, Quality};
 use crate::header::{self, marker_after};
 use crate::huffman::{Encoder, MCU_BLOCKS};
@@ -57,7 +54,7 @@ fn mcu_row(picture: &Picture, row: usize, quantisers: &[Quantiser; 2], writer: &
             let stride = strides[component];
             let samples = &picture.planes[component][y * 8 * stride + x * 8..];
             let table = usize::from(component > 0);
-            let coefficients = quantisers[table].quantise(&forward_dct(samples, stride));
+            let coefficients = quantisers[table].quantise(&dct::forward(samples, stride));
             encoders[table].block(writer, &coefficients, dc[component]);
             dc[component] = coefficients[0];
         }
@@ -93,68 +90,6 @@ fn continued(plane: &[u8], from_width: usize, [width, height]: [usize; 2]) -> Ve
     out
 }
 
-/// Fractional bits of the DCT's constants.
-const CONST_BITS: i32 = 13;
-/// Fractional bits that the first pass keeps for the second.
-const PASS1_BITS: i32 = 2;
-
-/// The DCT of 8x8 samples, eight times its true size, in natural order.
-///
-/// Each pass works on the eight columns side by side, one lane each, which compilers make vectors of.
-#[inline]
-fn forward_dct(samples: &[u8], stride: usize) -> [[i32; 8]; 8] {
-    let mut lanes = [[0; 8]; 8];
-    for (row, samples) in samples.chunks(stride).take(8).enumerate() {
-        for (lane, &sample) in lanes.iter_mut().zip(samples) {
-            lane[row] = i32::from(sample) - 128;
-        }
-    }
-    pass(&mut lanes, CONST_BITS - PASS1_BITS, |sum| sum << PASS1_BITS);
-    lanes = transposed(&lanes);
-    pass(&mut lanes, CONST_BITS + PASS1_BITS, |sum| descale(sum, PASS1_BITS));
-    lanes
-}
-
-#[inline]
-fn transposed(lanes: &[[i32; 8]; 8]) -> [[i32; 8]; 8] {
-    std::array::from_fn(|row| std::array::from_fn(|column| lanes[column][row]))
-}
-
-#[inline]
-fn descale(value: i32, bits: i32) -> i32 {
-    (value + (1 << (bits - 1))) >> bits
-}
-
-/// One-dimensional DCTs over the first index, one for each lane of the second.
-#[inline]
-#[expect(clippy::needless_range_loop, reason = "a lane crosses all eight arrays")]
-fn pass(lanes: &mut [[i32; 8]; 8], bits: i32, plain: impl Fn(i32) -> i32) {
-    for lane in 0..8 {
-        let d: [i32; 8] = std::array::from_fn(|n| lanes[n][lane]);
-        let sum: [i32; 4] = std::array::from_fn(|n| d[n] + d[7 - n]);
-        let difference: [i32; 4] = std::array::from_fn(|n| d[n] - d[7 - n]);
-
-        let (outer, inner) = (sum[0] + sum[3], sum[1] + sum[2]);
-        let (outer_odd, inner_odd) = (sum[0] - sum[3], sum[1] - sum[2]);
-        lanes[0][lane] = plain(outer + inner);
-        lanes[4][lane] = plain(outer - inner);
-        let z1 = (outer_odd + inner_odd) * 4433; // 0.541196100
-        lanes[2][lane] = descale(z1 + outer_odd * 6270, bits); // 0.765366865
-        lanes[6][lane] = descale(z1 - inner_odd * 15137, bits); // 1.847759065
-
-        let [t7, t6, t5, t4] = difference;
-        let z5 = (t4 + t6 + t5 + t7) * 9633; // 1.175875602
-        let z1 = (t4 + t7) * -7373; // 0.899976223
-        let z2 = (t5 + t6) * -20995; // 2.562915447
-        let z3 = (t4 + t6) * -16069 + z5; // 1.961570560
-        let z4 = (t5 + t7) * -3196 + z5; // 0.390180644
-        lanes[7][lane] = descale(t4 * 2446 + z1 + z3, bits); // 0.298631336
-        lanes[5][lane] = descale(t5 * 16819 + z2 + z4, bits); // 2.053119869
-        lanes[3][lane] = descale(t6 * 25172 + z2 + z3, bits); // 3.072711026
-        lanes[1][lane] = descale(t7 * 12299 + z1 + z4, bits); // 1.501321110
-    }
-}
-
 /// Divides DCT coefficients by the steps of one quantisation table, rounding to the nearest.
 ///
 /// Division by multiplication: T. Granlund, P. Montgomery, "Division by invariant integers using
@@ -168,7 +103,7 @@ struct Quantiser {
 
 impl Quantiser {
     fn new(table: &[u8; 64]) -> Self {
-        // `forward_dct` is eight times too large.
+        // `dct::forward` is eight times too large.
         let divisors = table.map(|step| Divisor::new(u32::from(step) * 8));
         Self {
             half: divisors.map(|d| d.half),
@@ -178,10 +113,10 @@ impl Quantiser {
     }
 
     #[inline]
-    fn quantise(&self, coefficients: &[[i32; 8]; 8]) -> [i16; 64] {
+    fn quantise(&self, coefficients: &Block) -> [i16; 64] {
         let coefficients = coefficients.as_flattened();
         std::array::from_fn(|n| {
-            let coefficient = coefficients[n] as i16;
+            let coefficient = coefficients[n].0 as i16;
             let rounded = coefficient.unsigned_abs().wrapping_add(self.half[n]);
             let quotient = high(high(rounded, self.reciprocal[n]), self.scale[n]).cast_signed();
             // The sign, without a branch.
@@ -230,6 +165,8 @@ impl Divisor {
 
 #[cfg(test)]
 mod tests {
+    use std::num::Wrapping;
+
     use super::*;
 
     #[test]
@@ -239,32 +176,10 @@ mod tests {
             let divisor = i32::from(step) * 8;
             // The DCT of 8-bit samples is within 8 * 1024, eight times its true size.
             for coefficient in -8200..=8200 {
-                let [quotient, ..] = quantiser.quantise(&[[coefficient; 8]; 8]);
+                let [quotient, ..] = quantiser.quantise(&[[Wrapping(coefficient); 8]; 8]);
                 let expected = (coefficient.abs() + divisor / 2) / divisor * coefficient.signum();
                 assert_eq!(i32::from(quotient), expected, "{coefficient} / {divisor}");
             }
         }
-    }
-
-    #[test]
-    fn the_dct_is_the_cosine_transform_of_the_standard() {
-        let samples: [u8; 64] = std::array::from_fn(|n| (n * n * 37 % 251) as u8);
-        let coefficients = forward_dct(&samples, 8);
-        for (n, &coefficient) in coefficients.as_flattened().iter().enumerate() {
-            let expected = 8.0 * cosine_transform(&samples, n % 8, n / 8);
-            assert!((f64::from(coefficient) - expected).abs() < 1.5, "{n}: {coefficient} for {expected}");
-        }
-    }
-
-    /// T.81 A.3.3, as it stands there.
-    fn cosine_transform(samples: &[u8; 64], u: usize, v: usize) -> f64 {
-        let c = |n: usize| if n == 0 { std::f64::consts::FRAC_1_SQRT_2 } else { 1.0 };
-        let cosine = |x: usize, u: usize| ((2 * x + 1) as f64 * u as f64 * std::f64::consts::PI / 16.0).cos();
-        let sum: f64 = samples
-            .iter()
-            .enumerate()
-            .map(|(n, &sample)| (f64::from(sample) - 128.0) * cosine(n % 8, u) * cosine(n / 8, v))
-            .sum();
-        c(u) * c(v) / 4.0 * sum
     }
 }

@@ -123,96 +123,140 @@ pub(crate) enum Flaw {
     Trailing,
 }
 
+/// Bits of a code that are looked up at once; longer codes are rare.
+const PREFIX: u32 = 10;
+
 /// Decodes the symbols of one table.
 #[derive(Debug)]
 struct Symbols {
-    /// By the next 16 bits: the symbol and the length of its code; length 0 where no code begins so.
-    by_prefix: Vec<(u8, u8)>,
+    /// By the next [`PREFIX`] bits: the symbol and the length of its code; length 0 for a longer code or none.
+    by_prefix: [(u8, u8); 1 << PREFIX],
+    /// By length of code: the first 16 bits that no code so short begins with (T.81 F.2.2.3, MAXCODE).
+    limits: [u32; 17],
+    /// By length of code: the index of its first symbol, less its first code.
+    offsets: [i32; 17],
+    symbols: [u8; 256],
 }
 
 impl Symbols {
+    /// `spec` is sound.
     fn new(spec: &HuffmanSpec<'_>) -> Self {
-        let mut by_prefix = vec![(0, 0); 1 << 16];
-        for (symbol, code, length) in codes(spec) {
-            let first = usize::from(code) << (16 - length);
-            by_prefix[first..first + (1 << (16 - length))].fill((symbol, length));
+        let (mut by_prefix, mut symbols) = ([(0, 0); 1 << PREFIX], [0; 256]);
+        let (mut limits, mut offsets) = ([0; 17], [0; 17]);
+        for (index, (symbol, code, length)) in (0u8..=255).zip(codes(spec)) {
+            symbols[usize::from(index)] = symbol;
+            let bits = usize::from(length);
+            if limits[bits] == 0 {
+                offsets[bits] = i32::from(index) - i32::from(code);
+            }
+            limits[bits] = (u32::from(code) + 1) << (16 - length);
+            if let Some(free) = PREFIX.checked_sub(length.into()) {
+                let first = usize::from(code) << free;
+                by_prefix[first..first + (1 << free)].fill((symbol, length));
+            }
         }
-        Self { by_prefix }
+        Self { by_prefix, limits, offsets, symbols }
     }
 
     /// Takes one code, which the reader must have been refilled for.
     #[inline]
     fn next(&self, reader: &mut BitReader<'_>) -> Result<u8, Flaw> {
-        let (symbol, length) = self.by_prefix[reader.peek16()];
+        let next = reader.peek16();
+        let (symbol, length) = self.by_prefix[next >> (16 - PREFIX)];
         if length == 0 {
-            return Err(Flaw::NoCode);
+            return self.next_long(next as u32, reader);
         }
         reader.take(length.into()).ok_or(Flaw::TooShort)?;
         Ok(symbol)
     }
+
+    fn next_long(&self, next: u32, reader: &mut BitReader<'_>) -> Result<u8, Flaw> {
+        let length =
+            (PREFIX + 1..=16).find(|&length| next < self.limits[length as usize]).ok_or(Flaw::NoCode)?;
+        reader.take(length).ok_or(Flaw::TooShort)?;
+        let index = (next >> (16 - length)).cast_signed() + self.offsets[length as usize];
+        Ok(self.symbols[(index & 255).cast_unsigned() as usize])
+    }
 }
 
-/// Walks the codes of one component without making coefficients of them.
+/// The codes of one component of a scan: DC and AC.
 #[derive(Debug)]
-struct Checker {
+pub(crate) struct Decoder {
     dc: Symbols,
     ac: Symbols,
 }
 
-/// The checkers of luma and of chroma with the standard's tables.
-static CHECKERS: LazyLock<[Checker; 2]> = LazyLock::new(|| {
-    [(LUMA_DC, LUMA_AC), (CHROMA_DC, CHROMA_AC)]
-        .map(|(dc, ac)| Checker { dc: Symbols::new(&dc), ac: Symbols::new(&ac) })
-});
+/// The decoders of luma and of chroma with the standard's tables.
+static DECODERS: LazyLock<[Decoder; 2]> =
+    LazyLock::new(|| [(LUMA_DC, LUMA_AC), (CHROMA_DC, CHROMA_AC)].map(|(dc, ac)| Decoder::new(&dc, &ac)));
 
-impl Checker {
-    /// Walks one block; `dc` is the component's DC coefficient before it and then its own.
+impl Decoder {
+    /// A decoder of two sound tables.
+    pub(crate) fn new(dc: &HuffmanSpec<'_>, ac: &HuffmanSpec<'_>) -> Self {
+        Self { dc: Symbols::new(dc), ac: Symbols::new(ac) }
+    }
+
+    /// Walks one block (T.81 F.2.2). `dc` is the component's DC coefficient before it and then its own;
+    /// every AC coefficient but those of zero goes to `ac` with its place in zigzag order.
     #[inline]
-    fn block(&self, reader: &mut BitReader<'_>, dc: &mut i32) -> Result<(), Flaw> {
+    pub(crate) fn block(
+        &self,
+        reader: &mut BitReader<'_>,
+        dc: &mut i32,
+        mut ac: impl FnMut(usize, i32),
+    ) -> Result<(), Flaw> {
         reader.refill();
         let size = self.dc.next(reader)?;
-        let bits = reader.take(size.into()).ok_or(Flaw::TooShort)?;
-        *dc += difference(bits, size);
         // 8-bit samples give DC coefficients within 11 bits (T.81 F.1.2.1.1).
+        if size > 11 {
+            return Err(Flaw::DcOutOfRange);
+        }
+        *dc += extend(reader.take(size.into()).ok_or(Flaw::TooShort)?, size);
         if !(-2048..2048).contains(dc) {
             return Err(Flaw::DcOutOfRange);
         }
-        self.coefficients(reader)
-    }
-
-    #[inline]
-    fn coefficients(&self, reader: &mut BitReader<'_>) -> Result<(), Flaw> {
         let mut position = 0;
         while position < 63 {
             reader.refill();
             let symbol = self.ac.next(reader)?;
-            position += match symbol {
-                0x00 => return Ok(()),
-                _ => u32::from(symbol >> 4) + 1,
-            };
-            reader.take(u32::from(symbol & 15)).ok_or(Flaw::TooShort)?;
+            let (run, size) = (usize::from(symbol >> 4), symbol & 15);
+            // End of block; but a run of 15 without a value skips sixteen zeros.
+            if size == 0 && run < 15 {
+                break;
+            }
+            position += run + 1;
+            if position > 63 {
+                return Err(Flaw::TooManyCoefficients);
+            }
+            let bits = reader.take(size.into()).ok_or(Flaw::TooShort)?;
+            if size > 0 {
+                ac(position, extend(bits, size));
+            }
         }
-        if position > 63 { Err(Flaw::TooManyCoefficients) } else { Ok(()) }
+        Ok(())
     }
 }
 
 /// The signed value of `size` magnitude bits (T.81 F.2.2.1, EXTEND).
-fn difference(bits: u32, size: u8) -> i32 {
+#[inline]
+fn extend(bits: u32, size: u8) -> i32 {
     let value = bits.cast_signed();
     if size > 0 && bits >> (size - 1) == 0 { value - (1 << size) + 1 } else { value }
 }
 
 /// Checks every code of a restart segment of a canonical tile: `segment` is what stands between two
-/// markers and must hold `mcus` MCUs, padding, and no more.
-pub(crate) fn check_segment(segment: &[u8], mcus: u32) -> Result<(), Flaw> {
-    let [luma, chroma] = &*CHECKERS;
+/// markers and must hold `mcus` MCUs, padding of ones, and no more.
+pub(crate) fn is_sound_segment(segment: &[u8], mcus: u32) -> bool {
+    let [luma, chroma] = &*DECODERS;
     let mut reader = BitReader::new(segment);
     let mut dc = [0; 3];
     for _ in 0..mcus {
         for component in MCU_BLOCKS {
-            let checker = if component == 0 { luma } else { chroma };
-            checker.block(&mut reader, &mut dc[component])?;
+            let decoder = if component == 0 { luma } else { chroma };
+            if decoder.block(&mut reader, &mut dc[component], |_, _| {}).is_err() {
+                return false;
+            }
         }
     }
-    if reader.is_at_padding() { Ok(()) } else { Err(Flaw::Trailing) }
+    reader.is_at_padding()
 }

@@ -13,7 +13,7 @@ use crate::limits::{FrameError, Limits};
 use crate::picture::Picture;
 use crate::probe::probe;
 use crate::scale::Scaler;
-use crate::tile::{NotATile, Tile};
+use crate::tile::Tile;
 
 /// Makes tiles of frames; keeps its working memory from one frame to the next.
 #[derive(Debug, Default)]
@@ -53,14 +53,12 @@ impl Ingest {
     /// The [`FrameError`] that says whose fault it is and what to do.
     pub fn jpeg(&mut self, jpeg: &Bytes, spec: TileSpec) -> Result<Ingested, FrameError> {
         let header = probe(jpeg, &self.limits)?;
-        match Tile::accept(jpeg, &header, spec.format) {
-            Ok(tile) => Ok(Ingested { tile, way: Way::Accepted }),
-            Err(NotATile::Other) => {
-                let picture = decode(jpeg, &header, &self.limits)?;
-                Ok(Ingested { tile: self.picture(&picture, spec), way: Way::Reencoded })
-            }
-            Err(malformed @ NotATile::Malformed { .. }) => Err(FrameError::Malformed(malformed.to_string())),
+        if let Some(tile) = Tile::accept(jpeg, &header, spec.format) {
+            return Ok(Ingested { tile, way: Way::Accepted });
         }
+        // Transcoding would be tried here.
+        let picture = decode(jpeg, &header, &self.limits)?;
+        Ok(Ingested { tile: self.picture(&picture, spec), way: Way::Reencoded })
     }
 
     /// Makes a tile of pixels.

@@ -26,7 +26,9 @@
 
 #![warn(clippy::unwrap_used)] // `expect` with the reason why it holds, or an error
 
+mod baseline;
 mod bits;
+mod dct;
 mod decode;
 mod encode;
 mod format;

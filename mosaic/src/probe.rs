@@ -13,13 +13,8 @@ use crate::tables::{HuffmanSpec, ZIGZAG};
 #[derive(Debug, Clone)]
 pub struct Header<'a> {
     pub(crate) frame: Frame,
-    pub(crate) scans: Vec<Scan>,
-    /// The tables in force at the first scan: quantisation in natural order, 8-bit ones only.
-    pub(crate) quantisation: [Option<[u8; 64]>; 4],
-    /// Huffman tables by class (DC, AC) and number.
-    pub(crate) huffman: [[Option<HuffmanSpec<'a>>; 4]; 2],
-    /// In MCUs; 0 where there is none.
-    pub(crate) restart_interval: u32,
+    /// One at least.
+    pub(crate) scans: Vec<Scan<'a>>,
     pub(crate) orientation: Orientation,
     /// The colour transform that an Adobe APP14 segment names.
     pub(crate) adobe_transform: Option<u8>,
@@ -47,11 +42,24 @@ pub(crate) enum Coding {
 
 /// SOS and what follows it.
 #[derive(Debug, Clone)]
-pub(crate) struct Scan {
+pub(crate) struct Scan<'a> {
+    /// What is in force for it.
+    pub(crate) tables: Tables<'a>,
     /// The parameters behind the segment's length (T.81 B.2.3).
     pub(crate) parameters: Range<usize>,
     /// The entropy-coded data, restart markers included.
     pub(crate) data: Range<usize>,
+}
+
+/// The tables and the restart interval that are in force at some point of a JPEG.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tables<'a> {
+    /// In natural order; 8-bit ones only.
+    pub(crate) quantisation: [Option<[u8; 64]>; 4],
+    /// By class (DC, AC) and number.
+    pub(crate) huffman: [[Option<HuffmanSpec<'a>>; 4]; 2],
+    /// In MCUs; 0 where there is none.
+    pub(crate) restart_interval: u32,
 }
 
 /// How the picture has to be turned to be upright: the Exif tag 0x0112, 1 to 8.
@@ -91,11 +99,6 @@ impl Header<'_> {
     pub fn height(&self) -> u32 {
         self.frame.height
     }
-
-    /// Whether the first tables of each class are these: luma first, then chroma.
-    pub(crate) fn huffman_is(&self, dc: [HuffmanSpec<'_>; 2], ac: [HuffmanSpec<'_>; 2]) -> bool {
-        self.huffman[0][..2] == dc.map(Some) && self.huffman[1][..2] == ac.map(Some)
-    }
 }
 
 /// Reads the marker segments of `jpeg` and holds them against `limits`.
@@ -117,7 +120,7 @@ pub fn probe<'a>(jpeg: &'a [u8], limits: &Limits) -> Result<Header<'a>, FrameErr
             marker::SOS => {
                 let parameters = segments.body()?;
                 let data = segments.entropy_coded_data()?;
-                found.scans.push(Scan { parameters, data });
+                found.scans.push(Scan { tables: found.tables, parameters, data });
                 Limits::hold("scans", found.scans.len(), limits.scans)?;
             }
             kind => {
@@ -194,23 +197,18 @@ fn cut_off() -> FrameError {
 #[derive(Default)]
 struct Found<'a> {
     frame: Option<Frame>,
-    scans: Vec<Scan>,
-    quantisation: [Option<[u8; 64]>; 4],
-    huffman: [[Option<HuffmanSpec<'a>>; 4]; 2],
-    restart_interval: u32,
+    scans: Vec<Scan<'a>>,
+    tables: Tables<'a>,
     orientation: Option<Orientation>,
     adobe_transform: Option<u8>,
 }
 
 impl<'a> Found<'a> {
     fn segment(&mut self, kind: u8, body: &'a [u8], limits: &Limits) -> Result<(), FrameError> {
-        // Tables behind the first scan are for later scans: the decoder's business.
-        let in_front = self.scans.is_empty();
         match kind {
-            marker::DQT if in_front => self.quantisation_tables(body),
-            marker::DHT if in_front => self.huffman_tables(body),
-            marker::DRI if in_front => self.define_restart_interval(body),
-            marker::DQT | marker::DHT | marker::DRI => Ok(()),
+            marker::DQT => self.tables.define_quantisation(body),
+            marker::DHT => self.tables.define_huffman(body),
+            marker::DRI => self.tables.define_restart_interval(body),
             marker::APP1 => {
                 self.orientation = self.orientation.or_else(|| orientation(body));
                 Ok(())
@@ -254,8 +252,24 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
+    fn finish(self, end: usize) -> Result<Header<'a>, FrameError> {
+        let frame = self.frame.ok_or_else(|| malformed("it has no frame header"))?;
+        if self.scans.is_empty() {
+            return Err(malformed("it has no picture data"));
+        }
+        Ok(Header {
+            frame,
+            scans: self.scans,
+            orientation: self.orientation.unwrap_or(Orientation::UPRIGHT),
+            adobe_transform: self.adobe_transform,
+            end,
+        })
+    }
+}
+
+impl<'a> Tables<'a> {
     /// T.81 B.2.4.1: any number of tables in one segment.
-    fn quantisation_tables(&mut self, mut body: &[u8]) -> Result<(), FrameError> {
+    fn define_quantisation(&mut self, mut body: &[u8]) -> Result<(), FrameError> {
         while let Some((&id, rest)) = body.split_first() {
             let steps = if id >> 4 == 0 { 64 } else { 128 };
             let table = usize::from(id & 15);
@@ -270,17 +284,18 @@ impl<'a> Found<'a> {
     }
 
     /// T.81 B.2.4.2: any number of tables in one segment.
-    fn huffman_tables(&mut self, mut body: &'a [u8]) -> Result<(), FrameError> {
+    fn define_huffman(&mut self, mut body: &'a [u8]) -> Result<(), FrameError> {
         while let Some((&id, rest)) = body.split_first() {
             let (class, table) = (usize::from(id >> 4), usize::from(id & 15));
             let broken = || malformed("a broken Huffman table");
             let (counts, rest) = rest.split_first_chunk().ok_or_else(broken)?;
             let symbols = counts.iter().map(|&count| usize::from(count)).sum();
-            if class > 1 || table > 3 || symbols > 256 || symbols > rest.len() {
+            let (symbols, rest) = rest.split_at_checked(symbols).ok_or_else(broken)?;
+            let spec = HuffmanSpec { counts, symbols };
+            if class > 1 || table > 3 || !spec.is_sound() {
                 return Err(broken());
             }
-            let (symbols, rest) = rest.split_at(symbols);
-            self.huffman[class][table] = Some(HuffmanSpec { counts, symbols });
+            self.huffman[class][table] = Some(spec);
             body = rest;
         }
         Ok(())
@@ -290,23 +305,6 @@ impl<'a> Found<'a> {
         let interval = <[u8; 2]>::try_from(body).map_err(|_| malformed("a broken restart interval"))?;
         self.restart_interval = u16::from_be_bytes(interval).into();
         Ok(())
-    }
-
-    fn finish(self, end: usize) -> Result<Header<'a>, FrameError> {
-        let frame = self.frame.ok_or_else(|| malformed("it has no frame header"))?;
-        if self.scans.is_empty() {
-            return Err(malformed("it has no picture data"));
-        }
-        Ok(Header {
-            frame,
-            scans: self.scans,
-            quantisation: self.quantisation,
-            huffman: self.huffman,
-            restart_interval: self.restart_interval,
-            orientation: self.orientation.unwrap_or(Orientation::UPRIGHT),
-            adobe_transform: self.adobe_transform,
-            end,
-        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! A picture of any size to one of a tile's size.
 
 use fast_image_resize as fir;
-use fir::images::{TypedCroppedImageMut, TypedImage, TypedImageRef};
+use fir::images::{TypedCroppedImage, TypedCroppedImageMut, TypedImage, TypedImageRef};
 use fir::pixels::U8;
 use fir::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
@@ -35,78 +35,75 @@ impl Scaler {
 
     fn scale_plane(&mut self, picture: &Picture, tile: &mut Picture, plane: usize, placement: &Placement) {
         let divisor = if plane == 0 { 1 } else { 2 };
-        let [left, top, width, height] = placement.from.map(|side| side / f64::from(divisor));
-        let to = placement.to;
-        let shrinks = width * height >= f64::from(to.width * to.height / (divisor * divisor));
-        // Hamming is as sharp as a bicubic filter for the price of a bilinear one, but only when shrinking.
-        let filter = if shrinks { FilterType::Hamming } else { FilterType::CatmullRom };
-        let options =
-            ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(left, top, width, height);
-
+        let part = |rect: Rect| [rect.x, rect.y, rect.width, rect.height].map(|side| side.div_ceil(divisor));
         let (from_width, from_height) = picture.plane_size(plane);
         let (to_width, to_height) = tile.plane_size(plane);
         let source = TypedImageRef::<U8>::from_buffer(from_width, from_height, &picture.planes[plane])
             .expect("a plane has the length of its size");
         let target = TypedImage::<U8>::from_buffer(to_width, to_height, &mut tile.planes[plane])
             .expect("a plane has the length of its size");
-        let [x, y, width, height] = [to.x, to.y, to.width, to.height].map(|side| side / divisor);
+        // A view and not the resizer's own crop: fast_image_resize 6.1 reads beyond a fractional crop when a
+        // weight at its edge is zero.
+        let [x, y, width, height] = part(placement.from);
+        let source = TypedCroppedImage::new(source, x, y, width, height).expect("it is within its picture");
+        let [x, y, width, height] = part(placement.to);
         let mut target =
-            TypedCroppedImageMut::new(target, x, y, width, height).expect("a placement is within its tile");
-        self.resizer
-            .resize_typed(&source, &mut target, &options)
-            .expect("a placement's source is within the picture");
+            TypedCroppedImageMut::new(target, x, y, width, height).expect("it is within its tile");
+        self.resizer.resize_typed(&source, &mut target, &placement.options()).expect("both have pixels");
     }
 }
 
-/// Which part of a picture goes where on its tile.
+/// Which part of a picture goes where on its tile. Corners are even, so that chroma is whole samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Placement {
-    /// Left, top, width and height in the picture, in its pixels.
-    from: [f64; 4],
-    /// The rectangle on the tile; all even, so that its chroma is whole samples.
+    /// The rectangle in the picture.
+    from: Rect,
+    /// The rectangle on the tile; its sides are even too.
     to: Rect,
 }
 
 impl Placement {
     fn new((width, height): (u32, u32), size: TileSize, fit: Fit) -> Self {
-        let (tile_width, tile_height) = (size.width(), size.height());
-        let whole_tile = Rect { x: 0, y: 0, width: tile_width, height: tile_height };
-        let (width, height) = (f64::from(width), f64::from(height));
-        let whole_picture = [0.0, 0.0, width, height];
-        let (across, down) = (f64::from(tile_width) / width, f64::from(tile_height) / height);
+        let whole_tile = Rect { x: 0, y: 0, width: size.width(), height: size.height() };
+        let whole_picture = Rect { x: 0, y: 0, width, height };
+        let across = f64::from(size.width()) / f64::from(width);
+        let down = f64::from(size.height()) / f64::from(height);
         match fit {
             Fit::Stretch => Self { from: whole_picture, to: whole_tile },
             Fit::Contain => {
                 let scale = across.min(down);
-                let to_width = even(width * scale, tile_width);
-                let to_height = even(height * scale, tile_height);
-                let to = Rect {
-                    x: (tile_width - to_width) / 4 * 2,
-                    y: (tile_height - to_height) / 4 * 2,
-                    width: to_width,
-                    height: to_height,
-                };
-                Self { from: whole_picture, to }
+                let seen = [width, height].map(|side| f64::from(side) * scale);
+                Self { from: whole_picture, to: middle(whole_tile, seen) }
             }
             Fit::Cover => {
                 let scale = across.max(down);
-                let seen = [f64::from(tile_width) / scale, f64::from(tile_height) / scale];
-                let (seen_width, seen_height) = (seen[0].min(width), seen[1].min(height));
-                let from =
-                    [(width - seen_width) / 2.0, (height - seen_height) / 2.0, seen_width, seen_height];
-                Self { from, to: whole_tile }
+                let seen = [size.width(), size.height()].map(|side| f64::from(side) / scale);
+                Self { from: middle(whole_picture, seen), to: whole_tile }
             }
         }
     }
+
+    fn options(&self) -> ResizeOptions {
+        let shrinks = self.from.width * self.from.height >= self.to.width * self.to.height;
+        // Hamming is as sharp as a bicubic filter for the price of a bilinear one, but only when shrinking.
+        let filter = if shrinks { FilterType::Hamming } else { FilterType::CatmullRom };
+        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter))
+    }
 }
 
-/// The even number nearest to `length`, from 2 to `limit`, which is even.
+/// The middle of `whole`, with sides that are the even numbers nearest to these.
+fn middle(whole: Rect, sides: [f64; 2]) -> Rect {
+    let (width, height) = (even(sides[0], whole.width), even(sides[1], whole.height));
+    Rect { x: (whole.width - width) / 4 * 2, y: (whole.height - height) / 4 * 2, width, height }
+}
+
+/// The even number nearest to `length`, from 2 up; `limit` when it is not below that.
 fn even(length: f64, limit: u32) -> u32 {
     let half = (length / 2.0).round().max(1.0);
     // A float that is too large becomes the largest integer, and the limit then.
     #[expect(clippy::cast_sign_loss, reason = "it is at least 1")]
     let half = half as u32;
-    half.min(limit / 2) * 2
+    half.saturating_mul(2).min(limit)
 }
 
 #[cfg(test)]
@@ -125,20 +122,20 @@ mod tests {
         assert_eq!(wide.to, Rect { x: 0, y: 60, width: 640, height: 360 });
         let tall = placement((480, 640), Fit::Contain);
         assert_eq!(tall.to, Rect { x: 140, y: 0, width: 360, height: 480 });
-        assert_eq!(wide.from, [0.0, 0.0, 1280.0, 720.0]);
+        assert_eq!(wide.from, Rect { x: 0, y: 0, width: 1280, height: 720 });
     }
 
     #[test]
     fn cover_cuts_evenly_what_hangs_over() {
         let wide = placement((1280, 720), Fit::Cover);
-        assert_eq!(wide.from, [160.0, 0.0, 960.0, 720.0]);
+        assert_eq!(wide.from, Rect { x: 160, y: 0, width: 960, height: 720 });
         assert_eq!(wide.to, Rect { x: 0, y: 0, width: 640, height: 480 });
     }
 
     #[test]
     fn stretch_shows_all_of_the_frame_on_all_of_the_tile() {
         let wide = placement((1280, 720), Fit::Stretch);
-        assert_eq!(wide.from, [0.0, 0.0, 1280.0, 720.0]);
+        assert_eq!(wide.from, Rect { x: 0, y: 0, width: 1280, height: 720 });
         assert_eq!(wide.to, Rect { x: 0, y: 0, width: 640, height: 480 });
     }
 

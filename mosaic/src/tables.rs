@@ -40,6 +40,22 @@ pub(crate) struct HuffmanSpec<'a> {
     pub(crate) symbols: &'a [u8],
 }
 
+impl HuffmanSpec<'_> {
+    /// Whether there are as many symbols as counted, and a code for each: no more codes of a length than are
+    /// left by the shorter ones (T.81 C.2).
+    pub(crate) fn is_sound(&self) -> bool {
+        let mut free = 1u32;
+        for &count in self.counts {
+            match (free * 2).checked_sub(count.into()) {
+                Some(left) => free = left,
+                None => return false,
+            }
+        }
+        self.symbols.len() <= 256
+            && self.symbols.len() == self.counts.iter().map(|&count| usize::from(count)).sum::<usize>()
+    }
+}
+
 /// Luma DC (T.81 table K.3).
 pub(crate) const LUMA_DC: HuffmanSpec<'static> = HuffmanSpec {
     counts: &[0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0],
@@ -100,9 +116,14 @@ mod tests {
     #[test]
     fn a_huffman_table_has_as_many_symbols_as_its_counts_say() {
         for spec in [LUMA_DC, LUMA_AC, CHROMA_DC, CHROMA_AC] {
-            let count: usize = spec.counts.iter().map(|&count| usize::from(count)).sum();
-            assert_eq!(count, spec.symbols.len());
+            assert!(spec.is_sound());
         }
+        let unsound = [
+            HuffmanSpec { counts: &[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], symbols: &[1, 2, 3] },
+            HuffmanSpec { counts: &[1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], symbols: &[1, 2, 3, 4] },
+            HuffmanSpec { counts: &[0; 16], symbols: &[1] },
+        ];
+        assert!(unsound.iter().all(|spec| !spec.is_sound()));
     }
 
     #[test]

@@ -4,12 +4,11 @@ use std::fmt;
 
 use bytes::Bytes;
 use memchr::memchr_iter;
-use thiserror::Error;
 
 use crate::encode;
 use crate::format::TileFormat;
 use crate::header::{self, marker, marker_after};
-use crate::huffman::{Flaw, check_segment};
+use crate::huffman::is_sound_segment;
 use crate::picture::Picture;
 use crate::probe::{Coding, Header};
 use crate::tables::{CHROMA_AC, CHROMA_DC, LUMA_AC, LUMA_DC, quantisation};
@@ -25,26 +24,6 @@ pub struct Tile {
     scan: Bytes,
     /// Where each segment ends in `scan`, marker included; as many as the format has rows of MCUs.
     ends: Vec<u32>,
-}
-
-/// Why a JPEG is no canonical tile of the format asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum NotATile {
-    /// Another kind of JPEG, which may be a good one.
-    #[error("another size, other tables or other restart intervals than a tile has")]
-    Other,
-    /// It says that it is one, and breaks the rules of JPEG.
-    #[error("restart segment {row}: {flaw}")]
-    Malformed { row: usize, flaw: SegmentFlaw },
-}
-
-/// What is wrong with a restart segment or the marker behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum SegmentFlaw {
-    #[error(transparent)]
-    Codes(#[from] Flaw),
-    #[error("the marker behind it is not the one that is due")]
-    Marker,
 }
 
 impl Tile {
@@ -64,26 +43,27 @@ impl Tile {
     }
 
     /// Takes a JPEG that is a canonical tile of `format` already, without copying it, once every Huffman
-    /// code has been checked. `header` is what probing `jpeg` gave.
-    pub(crate) fn accept(jpeg: &Bytes, header: &Header<'_>, format: TileFormat) -> Result<Self, NotATile> {
+    /// code has been checked; `None` when it is anything else. `header` is what probing `jpeg` gave.
+    pub(crate) fn accept(jpeg: &Bytes, header: &Header<'_>, format: TileFormat) -> Option<Self> {
         if !is_canonical(jpeg, header, format) {
-            return Err(NotATile::Other);
+            return None;
         }
         let scan = jpeg.slice(header.scans[0].data.start..header.end);
         let ends = segment_ends(&scan);
         let rows = format.size.mcu_rows() as usize;
-        for row in 0..rows.max(ends.len()) {
-            let malformed = |flaw| NotATile::Malformed { row, flaw };
-            let missing = malformed(SegmentFlaw::Marker);
-            let end = *ends.get(row).ok_or(missing)? as usize;
-            let begin = row.checked_sub(1).map_or(0, |before| ends[before] as usize);
-            if row >= rows || scan[end - 1] != marker_after(row, rows) {
-                return Err(missing);
-            }
-            check_segment(&scan[begin..end - 2], format.size.mcus_per_row())
-                .map_err(|flaw| malformed(flaw.into()))?;
+        if ends.len() != rows {
+            return None;
         }
-        Ok(Self { format, scan, ends })
+        let mut begin = 0;
+        for (row, &end) in ends.iter().enumerate() {
+            let (segment, marker) = scan[begin..end as usize].split_last_chunk::<2>()?;
+            if marker[1] != marker_after(row, rows) || !is_sound_segment(segment, format.size.mcus_per_row())
+            {
+                return None;
+            }
+            begin = end as usize;
+        }
+        Some(Self { format, scan, ends })
     }
 
     /// The tile's size and quality.
@@ -123,7 +103,7 @@ impl fmt::Debug for Tile {
 /// Whether everything in front of the scan's data is as a canonical tile of `format` has it.
 fn is_canonical(jpeg: &[u8], header: &Header<'_>, format: TileFormat) -> bool {
     let [luma, chroma] = quantisation(format.quality);
-    let (size, frame) = (format.size, &header.frame);
+    let (size, frame, scan) = (format.size, &header.frame, &header.scans[0]);
     // The components' ids, sampling and tables, as SOF0 and SOS hold them (T.81 B.2.2, B.2.3).
     // Some encoders count the components from 0, which changes nothing else.
     let first = frame.components[0][0];
@@ -136,11 +116,12 @@ fn is_canonical(jpeg: &[u8], header: &Header<'_>, format: TileFormat) -> bool {
         // Other transforms than YCbCr would be lost with the segment that names them.
         && matches!(header.adobe_transform, None | Some(1))
         && header.orientation.is_upright()
-        && header.restart_interval == size.mcus_per_row()
-        && header.quantisation[..2] == [Some(luma), Some(chroma)]
-        && header.huffman_is([LUMA_DC, CHROMA_DC], [LUMA_AC, CHROMA_AC])
         && header.scans.len() == 1
-        && jpeg[header.scans[0].parameters.clone()] == parameters
+        && jpeg[scan.parameters.clone()] == parameters
+        && scan.tables.restart_interval == size.mcus_per_row()
+        && scan.tables.quantisation[..2] == [luma, chroma].map(Some)
+        && scan.tables.huffman[0][..2] == [LUMA_DC, CHROMA_DC].map(Some)
+        && scan.tables.huffman[1][..2] == [LUMA_AC, CHROMA_AC].map(Some)
 }
 
 /// The end of each restart segment of a scan's data, the two bytes of the marker behind it included.

@@ -84,6 +84,40 @@ fn four_spliced_tiles_are_the_bytes_of_the_whole_picture_encoded_by_libjpeg_turb
 }
 
 #[test]
+fn our_decoder_gives_the_luma_that_libjpeg_turbo_gives() {
+    if skipped("our decoder beside libjpeg-turbo's djpeg") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let [ppm, jpeg, pgm] = ["in.ppm", "in.jpg", "out.pgm"].map(|name| folder.path().join(name));
+    let [ppm_path, jpeg_path, pgm_path] = [&ppm, &jpeg, &pgm].map(|path| path.to_str().unwrap());
+    for (width, height) in [(640, 480), (177, 93), (1, 1), (16, 200)] {
+        write_ppm(&ppm, width, height, &pixels(width, height, width));
+        for sampling in ["2x2", "1x1", "2x1", "1x2", "4x1", "4x2"] {
+            for more in [
+                &["-quality", "100"][..],
+                &["-optimize", "-restart", "3B"],
+                &["-quality", "20", "-restart", "1"],
+            ] {
+                let switches =
+                    [&["-sample", sampling, "-baseline"][..], more, &["-outfile", jpeg_path, ppm_path]]
+                        .concat();
+                assert!(run("cjpeg", &switches).status.success());
+                assert!(
+                    run("djpeg", &["-grayscale", "-dct", "int", "-outfile", pgm_path, jpeg_path])
+                        .status
+                        .success()
+                );
+                let picture = Ingest::default().decode(&std::fs::read(&jpeg).unwrap().into()).unwrap();
+                let expected = std::fs::read(&pgm).unwrap();
+                let luma = &picture.planes()[0];
+                assert!(expected.ends_with(luma), "{width}x{height} {sampling} {more:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_mosaic_decodes_without_a_warning_in_libjpeg_turbo_and_ffmpeg() {
     if skipped("the mosaic in libjpeg-turbo's djpeg and in ffmpeg") {
         return;

@@ -109,8 +109,8 @@ proptest! {
         }).collect();
         let mosaic = decode(Splicer::new(layout(side, format)).splice(&tiles).unwrap());
         for (slot, tile) in (0..).zip(&tiles) {
-            let black = || Picture::black(width, height).unwrap();
-            let alone = tile.as_ref().map_or_else(black, |tile| decode(tile.to_jpeg()));
+            let tile = tile.clone().unwrap_or_else(|| Arc::new(Tile::black(format)));
+            let alone = decode(tile.to_jpeg());
             let (left, top) = ((slot % side * width) as usize, (slot / side * height) as usize);
             for (y, row) in alone.planes()[0].chunks(width as usize).enumerate() {
                 let begin = (top + y) * mosaic.width() as usize + left;
