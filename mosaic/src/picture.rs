@@ -16,8 +16,8 @@ pub struct Picture {
 /// Planes or pixels that do not make a picture of the size given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PictureError {
-    /// A side is zero or above 65535.
-    #[error("a picture of {0}x{1} pixels cannot be: sides are 1 to 65535")]
+    /// A side is zero or above [`Picture::MAX_SIDE`].
+    #[error("a picture of {0}x{1} pixels cannot be: sides are 1 to {max}", max = Picture::MAX_SIDE)]
     Size(u32, u32),
     /// A buffer of another length than the size asks for.
     #[error("a buffer of {got} bytes where the picture's size asks for {expected}")]
@@ -30,11 +30,14 @@ pub enum PictureError {
 }
 
 impl Picture {
+    /// The largest side in pixels: whole MCUs within the 16 bits that JPEG has for it.
+    pub const MAX_SIDE: u32 = 65520;
+
     /// A black picture.
     ///
     /// # Errors
     ///
-    /// [`PictureError::Size`] when a side is zero or above 65535.
+    /// [`PictureError::Size`] when a side is zero or above [`Picture::MAX_SIDE`].
     pub fn black(width: u32, height: u32) -> Result<Self, PictureError> {
         let [luma, chroma] = lengths(width, height)?;
         Ok(Self { width, height, planes: [vec![0; luma], vec![128; chroma], vec![128; chroma]] })
@@ -147,7 +150,7 @@ impl Picture {
 
 /// Samples in the luma plane and in a chroma plane.
 fn lengths(width: u32, height: u32) -> Result<[usize; 2], PictureError> {
-    if !(1..=65535).contains(&width) || !(1..=65535).contains(&height) {
+    if !(1..=Picture::MAX_SIDE).contains(&width) || !(1..=Picture::MAX_SIDE).contains(&height) {
         return Err(PictureError::Size(width, height));
     }
     let samples = |width: u32, height: u32| width as usize * height as usize;
@@ -167,5 +170,5 @@ fn rgb_to_ycbcr([r, g, b]: [u8; 3]) -> [u8; 3] {
     // HALF - 1: pure blue and red would round up to 256 otherwise.
     let cb = -11059 * r - 21709 * g + 32768 * b + CENTRE + HALF - 1;
     let cr = 32768 * r - 27439 * g - 5329 * b + CENTRE + HALF - 1;
-    [y, cb, cr].map(|sample| (sample >> 16) as u8)
+    [y, cb, cr].map(|sample| (sample >> 16).cast_unsigned() as u8)
 }

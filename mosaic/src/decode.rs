@@ -1,0 +1,98 @@
+//! A foreign JPEG to pixels, upright, by the zune decoder.
+
+use bytes::Bytes;
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
+
+use crate::limits::{FrameError, Limits};
+use crate::picture::{Picture, PictureError};
+use crate::probe::{Coding, Header, Orientation};
+
+/// Decodes `jpeg`, whose marker segments have been probed.
+pub(crate) fn decode(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Result<Picture, FrameError> {
+    if is_misread(header) {
+        return Err(FrameError::Unsupported("baseline JPEG of several scans".to_owned()));
+    }
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(limits.side as usize)
+        .set_max_height(limits.side as usize)
+        .jpeg_set_max_scans(limits.scans);
+    let jpeg = &jpeg[..header.end];
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), options);
+    decoder.decode_headers().map_err(refusal)?;
+    let (space, convert) = pixels(decoder.input_colorspace(), header)?;
+    decoder.set_options(options.jpeg_set_out_colorspace(space));
+    let pixels = decoder.decode().map_err(refusal)?;
+    let picture = convert(header.width(), header.height(), pixels).map_err(wrong_length)?;
+    Ok(upright(picture, header.orientation))
+}
+
+/// Whether zune-jpeg 0.5 would make noise of it without a word: it takes the blocks of a baseline scan of one
+/// component in the order of MCUs (T.81 A.2.2 says row by row), which matters when two rows are in an MCU.
+fn is_misread(header: &Header<'_>) -> bool {
+    let has_tall_mcus = header.frame.components.iter().any(|[_, sampling, _]| sampling & 15 > 1);
+    header.frame.coding != Coding::Progressive && header.scans.len() > 1 && has_tall_mcus
+}
+
+/// Makes a picture of a size of decoded pixels.
+type Convert = fn(u32, u32, Vec<u8>) -> Result<Picture, PictureError>;
+
+/// What to have decoded, which is what the JPEG holds, and how a picture is made of it.
+fn pixels(input: Option<ColorSpace>, header: &Header<'_>) -> Result<(ColorSpace, Convert), FrameError> {
+    match (header.frame.components.len(), input) {
+        (1, _) => Ok((ColorSpace::Luma, Picture::from_gray)),
+        (_, Some(ColorSpace::YCbCr)) => {
+            Ok((ColorSpace::YCbCr, |width, height, pixels| Picture::from_ycbcr(width, height, &pixels)))
+        }
+        (_, Some(ColorSpace::RGB)) => {
+            Ok((ColorSpace::RGB, |width, height, pixels| Picture::from_rgb(width, height, &pixels)))
+        }
+        (count, Some(space)) => {
+            Err(FrameError::Unsupported(format!("JPEG of {count} components in {space:?}")))
+        }
+        (_, None) => Err(FrameError::Malformed("it has no frame header".to_owned())),
+    }
+}
+
+/// Whose fault it is that the decoder stopped.
+fn refusal(error: DecodeErrors) -> FrameError {
+    match error {
+        DecodeErrors::Unsupported(what) => FrameError::Unsupported(format!("JPEG with {what:?}")),
+        other => FrameError::Malformed(format!("{other:?}")),
+    }
+}
+
+fn wrong_length(error: PictureError) -> FrameError {
+    FrameError::Malformed(error.to_string())
+}
+
+/// `picture` turned as the camera that took it was held.
+fn upright(picture: Picture, orientation: Orientation) -> Picture {
+    if orientation.is_upright() {
+        return picture;
+    }
+    let (width, height) = (picture.width(), picture.height());
+    let (width, height) = if orientation.transposes() { (height, width) } else { (width, height) };
+    let planes =
+        [0, 1, 2].map(|index| turned(&picture.planes[index], picture.plane_size(index), orientation));
+    Picture::from_planes(width, height, planes).unwrap_or(picture)
+}
+
+/// One plane of `width` x `height` samples, turned.
+fn turned(plane: &[u8], (width, height): (u32, u32), orientation: Orientation) -> Vec<u8> {
+    let (width, height) = (width as usize, height as usize);
+    let (columns, rows) = if orientation.transposes() { (height, width) } else { (width, height) };
+    let mut out = Vec::with_capacity(plane.len());
+    for row in 0..rows {
+        let y = if orientation.mirrors_y() { rows - 1 - row } else { row };
+        for column in 0..columns {
+            let x = if orientation.mirrors_x() { columns - 1 - column } else { column };
+            out.push(if orientation.transposes() { plane[x * width + y] } else { plane[y * width + x] });
+        }
+    }
+    out
+}

@@ -1,0 +1,344 @@
+//! Is this a JPEG that we take? The marker segments of ITU-T T.81 Annex B, read once, from front to end,
+//! without decoding or allocating for the picture.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+use crate::header::marker;
+use crate::limits::{FrameError, Limits};
+use crate::tables::{HuffmanSpec, ZIGZAG};
+
+/// What the marker segments of a JPEG say.
+#[derive(Debug, Clone)]
+pub struct Header<'a> {
+    pub(crate) frame: Frame,
+    pub(crate) scans: Vec<Scan>,
+    /// The tables in force at the first scan: quantisation in natural order, 8-bit ones only.
+    pub(crate) quantisation: [Option<[u8; 64]>; 4],
+    /// Huffman tables by class (DC, AC) and number.
+    pub(crate) huffman: [[Option<HuffmanSpec<'a>>; 4]; 2],
+    /// In MCUs; 0 where there is none.
+    pub(crate) restart_interval: u32,
+    pub(crate) orientation: Orientation,
+    /// The colour transform that an Adobe APP14 segment names.
+    pub(crate) adobe_transform: Option<u8>,
+    /// Where the JPEG ends, EOI included. What follows is none of its business.
+    pub(crate) end: usize,
+}
+
+/// SOFn (T.81 B.2.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) coding: Coding,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Id, sampling factors and quantisation table of each component, as the segment holds them.
+    pub(crate) components: Vec<[u8; 3]>,
+}
+
+/// The ways of coding that we take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coding {
+    Baseline,
+    Extended,
+    Progressive,
+}
+
+/// SOS and what follows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Scan {
+    /// The parameters behind the segment's length (T.81 B.2.3).
+    pub(crate) parameters: Range<usize>,
+    /// The entropy-coded data, restart markers included.
+    pub(crate) data: Range<usize>,
+}
+
+/// How the picture has to be turned to be upright: the Exif tag 0x0112, 1 to 8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Orientation(u8);
+
+impl Orientation {
+    pub(crate) const UPRIGHT: Self = Self(1);
+
+    pub(crate) fn is_upright(self) -> bool {
+        self.0 == 1
+    }
+
+    /// Whether left and right change places, after rows and columns did.
+    pub(crate) fn mirrors_x(self) -> bool {
+        matches!(self.0, 2 | 3 | 6 | 7)
+    }
+
+    /// Whether top and bottom change places, after rows and columns did.
+    pub(crate) fn mirrors_y(self) -> bool {
+        matches!(self.0, 3 | 4 | 7 | 8)
+    }
+
+    /// Whether rows become columns.
+    pub(crate) fn transposes(self) -> bool {
+        self.0 >= 5
+    }
+}
+
+impl Header<'_> {
+    /// Width in pixels, before any turning.
+    pub fn width(&self) -> u32 {
+        self.frame.width
+    }
+
+    /// Height in pixels, before any turning.
+    pub fn height(&self) -> u32 {
+        self.frame.height
+    }
+
+    /// Whether the first tables of each class are these: luma first, then chroma.
+    pub(crate) fn huffman_is(&self, dc: [HuffmanSpec<'_>; 2], ac: [HuffmanSpec<'_>; 2]) -> bool {
+        self.huffman[0][..2] == dc.map(Some) && self.huffman[1][..2] == ac.map(Some)
+    }
+}
+
+/// Reads the marker segments of `jpeg` and holds them against `limits`.
+///
+/// # Errors
+///
+/// The [`FrameError`] that says why this cannot become a tile. What it does not find are wrong Huffman
+/// codes: those take decoding.
+pub fn probe<'a>(jpeg: &'a [u8], limits: &Limits) -> Result<Header<'a>, FrameError> {
+    if !jpeg.starts_with(&[0xFF, marker::SOI, 0xFF]) {
+        return Err(not_jpeg(jpeg));
+    }
+    Limits::hold("bytes", jpeg.len(), limits.bytes)?;
+    let mut segments = Segments { jpeg, at: 2 };
+    let mut found = Found::default();
+    loop {
+        match segments.next_marker()? {
+            marker::EOI => return found.finish(segments.at),
+            marker::SOS => {
+                let parameters = segments.body()?;
+                let data = segments.entropy_coded_data()?;
+                found.scans.push(Scan { parameters, data });
+                Limits::hold("scans", found.scans.len(), limits.scans)?;
+            }
+            kind => {
+                let body = segments.body()?;
+                found.segment(kind, &jpeg[body], limits)?;
+            }
+        }
+    }
+}
+
+fn not_jpeg(bytes: &[u8]) -> FrameError {
+    let begin: Vec<_> = bytes.iter().take(4).map(|byte| format!("{byte:02X}")).collect();
+    FrameError::NotJpeg { begin: if begin.is_empty() { "nothing".to_owned() } else { begin.join(" ") } }
+}
+
+fn malformed(what: impl Into<String>) -> FrameError {
+    FrameError::Malformed(what.into())
+}
+
+/// Walks from marker to marker.
+struct Segments<'a> {
+    jpeg: &'a [u8],
+    at: usize,
+}
+
+impl Segments<'_> {
+    /// The kind of the next marker, which must be right here (T.81 B.1.1.2: 0xFF may be repeated).
+    fn next_marker(&mut self) -> Result<u8, FrameError> {
+        let fill = self.jpeg[self.at..].iter().take_while(|&&byte| byte == 0xFF).count();
+        let Some(&kind) = self.jpeg.get(self.at + fill) else { return Err(cut_off()) };
+        if fill == 0 {
+            return Err(malformed(format!("no marker at byte {}", self.at)));
+        }
+        self.at += fill + 1;
+        Ok(kind)
+    }
+
+    /// The body of the segment whose marker was read, its length not included.
+    fn body(&mut self) -> Result<Range<usize>, FrameError> {
+        let Some(length) = self.jpeg[self.at..].first_chunk() else { return Err(cut_off()) };
+        let length = usize::from(u16::from_be_bytes(*length));
+        let body = self.at + 2..self.at + length;
+        if length < 2 {
+            return Err(malformed(format!("a segment of {length} bytes at byte {}", self.at)));
+        }
+        if body.end > self.jpeg.len() {
+            return Err(cut_off());
+        }
+        self.at = body.end;
+        Ok(body)
+    }
+
+    /// The data behind a scan's header, up to the marker that is neither a restart nor a stuffed byte.
+    fn entropy_coded_data(&mut self) -> Result<Range<usize>, FrameError> {
+        let begin = self.at;
+        loop {
+            let Some(offset) = memchr(0xFF, &self.jpeg[self.at..]) else { return Err(cut_off()) };
+            self.at += offset;
+            match self.jpeg.get(self.at + 1) {
+                None => return Err(cut_off()),
+                Some(0xFF) => self.at += 1,
+                Some(0 | marker::RST0..marker::SOI) => self.at += 2,
+                Some(_) => return Ok(begin..self.at),
+            }
+        }
+    }
+}
+
+fn cut_off() -> FrameError {
+    malformed("it is cut off")
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Found<'a> {
+    frame: Option<Frame>,
+    scans: Vec<Scan>,
+    quantisation: [Option<[u8; 64]>; 4],
+    huffman: [[Option<HuffmanSpec<'a>>; 4]; 2],
+    restart_interval: u32,
+    orientation: Option<Orientation>,
+    adobe_transform: Option<u8>,
+}
+
+impl<'a> Found<'a> {
+    fn segment(&mut self, kind: u8, body: &'a [u8], limits: &Limits) -> Result<(), FrameError> {
+        // Tables behind the first scan are for later scans: the decoder's business.
+        let in_front = self.scans.is_empty();
+        match kind {
+            marker::DQT if in_front => self.quantisation_tables(body),
+            marker::DHT if in_front => self.huffman_tables(body),
+            marker::DRI if in_front => self.define_restart_interval(body),
+            marker::DQT | marker::DHT | marker::DRI => Ok(()),
+            marker::APP1 => {
+                self.orientation = self.orientation.or_else(|| orientation(body));
+                Ok(())
+            }
+            0xEE => {
+                self.adobe_transform = adobe_transform(body).or(self.adobe_transform);
+                Ok(())
+            }
+            marker::APP0..=0xEF | 0xFE => Ok(()),
+            marker::SOF0..=0xCF => self.frame_header(kind, body, limits),
+            0xDC => Err(FrameError::Unsupported("a height that follows the picture (DNL)".to_owned())),
+            _ => Err(malformed(format!("a marker {kind:02X} that has no place here"))),
+        }
+    }
+
+    fn frame_header(&mut self, kind: u8, body: &[u8], limits: &Limits) -> Result<(), FrameError> {
+        if self.frame.is_some() {
+            return Err(malformed("two pictures in one"));
+        }
+        let coding = coding(kind)?;
+        let Some((&[precision, h0, h1, w0, w1, count], components)) = body.split_first_chunk() else {
+            return Err(malformed("a frame header that is too short"));
+        };
+        let (width, height) = (u32::from_be_bytes([0, 0, w0, w1]), u32::from_be_bytes([0, 0, h0, h1]));
+        let components = components.as_chunks().0.to_vec();
+        if components.len() != usize::from(count) {
+            return Err(malformed("a frame header of another length than its components take"));
+        }
+        if precision != 8 {
+            return Err(FrameError::Unsupported(format!("{precision}-bit JPEG")));
+        }
+        if !matches!(count, 1 | 3) {
+            return Err(FrameError::Unsupported(format!("JPEG of {count} components (CMYK has 4)")));
+        }
+        if width == 0 || height == 0 {
+            return Err(malformed(format!("a size of {width}x{height} pixels")));
+        }
+        Limits::hold("pixels a side", width.max(height) as usize, limits.side as usize)?;
+        Limits::hold("pixels", (width * height) as usize, limits.pixels as usize)?;
+        self.frame = Some(Frame { coding, width, height, components });
+        Ok(())
+    }
+
+    /// T.81 B.2.4.1: any number of tables in one segment.
+    fn quantisation_tables(&mut self, mut body: &[u8]) -> Result<(), FrameError> {
+        while let Some((&id, rest)) = body.split_first() {
+            let steps = if id >> 4 == 0 { 64 } else { 128 };
+            let table = usize::from(id & 15);
+            if rest.len() < steps || table > 3 {
+                return Err(malformed("a broken quantisation table"));
+            }
+            let (steps, rest) = rest.split_at(steps);
+            self.quantisation[table] = <&[u8; 64]>::try_from(steps).ok().map(natural_order);
+            body = rest;
+        }
+        Ok(())
+    }
+
+    /// T.81 B.2.4.2: any number of tables in one segment.
+    fn huffman_tables(&mut self, mut body: &'a [u8]) -> Result<(), FrameError> {
+        while let Some((&id, rest)) = body.split_first() {
+            let (class, table) = (usize::from(id >> 4), usize::from(id & 15));
+            let broken = || malformed("a broken Huffman table");
+            let (counts, rest) = rest.split_first_chunk().ok_or_else(broken)?;
+            let symbols = counts.iter().map(|&count| usize::from(count)).sum();
+            if class > 1 || table > 3 || symbols > 256 || symbols > rest.len() {
+                return Err(broken());
+            }
+            let (symbols, rest) = rest.split_at(symbols);
+            self.huffman[class][table] = Some(HuffmanSpec { counts, symbols });
+            body = rest;
+        }
+        Ok(())
+    }
+
+    fn define_restart_interval(&mut self, body: &[u8]) -> Result<(), FrameError> {
+        let interval = <[u8; 2]>::try_from(body).map_err(|_| malformed("a broken restart interval"))?;
+        self.restart_interval = u16::from_be_bytes(interval).into();
+        Ok(())
+    }
+
+    fn finish(self, end: usize) -> Result<Header<'a>, FrameError> {
+        let frame = self.frame.ok_or_else(|| malformed("it has no frame header"))?;
+        if self.scans.is_empty() {
+            return Err(malformed("it has no picture data"));
+        }
+        Ok(Header {
+            frame,
+            scans: self.scans,
+            quantisation: self.quantisation,
+            huffman: self.huffman,
+            restart_interval: self.restart_interval,
+            orientation: self.orientation.unwrap_or(Orientation::UPRIGHT),
+            adobe_transform: self.adobe_transform,
+            end,
+        })
+    }
+}
+
+fn coding(kind: u8) -> Result<Coding, FrameError> {
+    match kind {
+        marker::SOF0 => Ok(Coding::Baseline),
+        marker::SOF1 => Ok(Coding::Extended),
+        marker::SOF2 => Ok(Coding::Progressive),
+        0xC3 => Err(FrameError::Unsupported("lossless JPEG".to_owned())),
+        0xC5..=0xC7 => Err(FrameError::Unsupported("hierarchical JPEG".to_owned())),
+        _ => Err(FrameError::Unsupported("arithmetic-coded JPEG".to_owned())),
+    }
+}
+
+fn natural_order(zigzag: &[u8; 64]) -> [u8; 64] {
+    let mut table = [0; 64];
+    for (&step, position) in zigzag.iter().zip(ZIGZAG) {
+        table[usize::from(position)] = step;
+    }
+    table
+}
+
+/// The orientation that an Exif segment names, if it is one and names a possible one.
+fn orientation(body: &[u8]) -> Option<Orientation> {
+    let tiff = body.strip_prefix(b"Exif\0\0")?;
+    let exif = exif::Reader::new().read_raw(tiff.to_vec()).ok()?;
+    let field = exif.get_field(exif::Tag::Orientation, exif::In::PRIMARY)?;
+    let value = u8::try_from(field.value.get_uint(0)?).ok()?;
+    (1..=8).contains(&value).then_some(Orientation(value))
+}
+
+/// The colour transform of an Adobe segment (Adobe TN 5116, "Supporting the DCT Filters").
+fn adobe_transform(body: &[u8]) -> Option<u8> {
+    body.strip_prefix(b"Adobe")?.get(6).copied()
+}

@@ -1,0 +1,150 @@
+//! A tile: compressed, checked, and nothing else than what can be spliced.
+
+use std::fmt;
+
+use bytes::Bytes;
+use memchr::memchr_iter;
+use thiserror::Error;
+
+use crate::encode;
+use crate::format::TileFormat;
+use crate::header::{self, marker, marker_after};
+use crate::huffman::{Flaw, check_segment};
+use crate::picture::Picture;
+use crate::probe::{Coding, Header};
+use crate::tables::{CHROMA_AC, CHROMA_DC, LUMA_AC, LUMA_DC, quantisation};
+
+/// One participant's piece of the mosaic.
+///
+/// A `Tile` is a proof: it was encoded here or every Huffman code of it was checked, and it holds one
+/// restart segment of the right number of MCUs for each row of its format. Nothing looks at it again.
+#[derive(Clone)]
+pub struct Tile {
+    format: TileFormat,
+    /// The restart segments one after the other, each with the two bytes of the marker behind it.
+    scan: Bytes,
+    /// Where each segment ends in `scan`, marker included; as many as the format has rows of MCUs.
+    ends: Vec<u32>,
+}
+
+/// Why a JPEG is no canonical tile of the format asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum NotATile {
+    /// Another kind of JPEG, which may be a good one.
+    #[error("another size, other tables or other restart intervals than a tile has")]
+    Other,
+    /// It says that it is one, and breaks the rules of JPEG.
+    #[error("restart segment {row}: {flaw}")]
+    Malformed { row: usize, flaw: SegmentFlaw },
+}
+
+/// What is wrong with a restart segment or the marker behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum SegmentFlaw {
+    #[error(transparent)]
+    Codes(#[from] Flaw),
+    #[error("the marker behind it is not the one that is due")]
+    Marker,
+}
+
+impl Tile {
+    /// The black tile of a format.
+    pub fn black(format: TileFormat) -> Self {
+        let picture = Picture::black(format.size.width(), format.size.height());
+        Self::encode(&picture.expect("a tile's sides are within a picture's"), format)
+    }
+
+    /// Encodes `picture`, which has the format's size.
+    pub(crate) fn encode(picture: &Picture, format: TileFormat) -> Self {
+        debug_assert_eq!((picture.width(), picture.height()), (format.size.width(), format.size.height()));
+        // A sixth of a byte a pixel holds most pictures at the usual qualities.
+        let mut scan = Vec::with_capacity(picture.planes[0].len() / 6);
+        let ends = encode::scan(picture, format.quality, &mut scan);
+        Self { format, scan: scan.into(), ends }
+    }
+
+    /// Takes a JPEG that is a canonical tile of `format` already, without copying it, once every Huffman
+    /// code has been checked. `header` is what probing `jpeg` gave.
+    pub(crate) fn accept(jpeg: &Bytes, header: &Header<'_>, format: TileFormat) -> Result<Self, NotATile> {
+        if !is_canonical(jpeg, header, format) {
+            return Err(NotATile::Other);
+        }
+        let scan = jpeg.slice(header.scans[0].data.start..header.end);
+        let ends = segment_ends(&scan);
+        let rows = format.size.mcu_rows() as usize;
+        for row in 0..rows.max(ends.len()) {
+            let malformed = |flaw| NotATile::Malformed { row, flaw };
+            let missing = malformed(SegmentFlaw::Marker);
+            let end = *ends.get(row).ok_or(missing)? as usize;
+            let begin = row.checked_sub(1).map_or(0, |before| ends[before] as usize);
+            if row >= rows || scan[end - 1] != marker_after(row, rows) {
+                return Err(missing);
+            }
+            check_segment(&scan[begin..end - 2], format.size.mcus_per_row())
+                .map_err(|flaw| malformed(flaw.into()))?;
+        }
+        Ok(Self { format, scan, ends })
+    }
+
+    /// The tile's size and quality.
+    pub fn format(&self) -> TileFormat {
+        self.format
+    }
+
+    /// Bytes of compressed data, headers not counted.
+    pub fn compressed_len(&self) -> usize {
+        self.scan.len()
+    }
+
+    /// The restart segments in order, each with the two bytes of the marker behind it.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        self.ends.iter().zip(begins).map(|(&end, begin)| &self.scan[begin as usize..end as usize])
+    }
+
+    /// The tile as a JPEG of its own.
+    pub fn to_jpeg(&self) -> Vec<u8> {
+        let TileFormat { size, quality } = self.format;
+        let mut jpeg = Vec::with_capacity(self.scan.len() + 1024);
+        let (width, height) = (size.width() as u16, size.height() as u16);
+        header::write(&mut jpeg, width, height, quality, size.mcus_per_row() as u16);
+        jpeg.extend_from_slice(&self.scan);
+        jpeg
+    }
+}
+
+impl fmt::Debug for Tile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { format, scan, .. } = self;
+        f.debug_struct("Tile").field("format", format).field("bytes", &scan.len()).finish_non_exhaustive()
+    }
+}
+
+/// Whether everything in front of the scan's data is as a canonical tile of `format` has it.
+fn is_canonical(jpeg: &[u8], header: &Header<'_>, format: TileFormat) -> bool {
+    let [luma, chroma] = quantisation(format.quality);
+    let (size, frame) = (format.size, &header.frame);
+    // The components' ids, sampling and tables, as SOF0 and SOS hold them (T.81 B.2.2, B.2.3).
+    // Some encoders count the components from 0, which changes nothing else.
+    let first = frame.components[0][0];
+    let components = [[first, 0x22, 0], [first.wrapping_add(1), 0x11, 1], [first.wrapping_add(2), 0x11, 1]];
+    let parameters = [3, first, 0x00, first.wrapping_add(1), 0x11, first.wrapping_add(2), 0x11, 0, 63, 0];
+    frame.coding == Coding::Baseline
+        && (frame.width, frame.height) == (size.width(), size.height())
+        && first <= 1
+        && frame.components == components
+        // Other transforms than YCbCr would be lost with the segment that names them.
+        && matches!(header.adobe_transform, None | Some(1))
+        && header.orientation.is_upright()
+        && header.restart_interval == size.mcus_per_row()
+        && header.quantisation[..2] == [Some(luma), Some(chroma)]
+        && header.huffman_is([LUMA_DC, CHROMA_DC], [LUMA_AC, CHROMA_AC])
+        && header.scans.len() == 1
+        && jpeg[header.scans[0].parameters.clone()] == parameters
+}
+
+/// The end of each restart segment of a scan's data, the two bytes of the marker behind it included.
+fn segment_ends(scan: &[u8]) -> Vec<u32> {
+    let is_marker = |at: &usize| matches!(scan.get(at + 1), Some(marker::RST0..=marker::EOI));
+    memchr_iter(0xFF, scan).filter(is_marker).map(|at| at as u32 + 2).collect()
+}

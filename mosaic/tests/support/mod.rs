@@ -1,0 +1,128 @@
+//! Pictures to test with, and an encoder and a decoder that are not ours.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+use bytes::Bytes;
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
+use tessera_mosaic::{Fit, Grid, Layout, Picture, Quality, TileFormat, TileSize, TileSpec};
+
+pub fn format(width: u32, height: u32, quality: u32) -> TileFormat {
+    TileFormat { size: TileSize::new(width, height).unwrap(), quality: Quality::new(quality).unwrap() }
+}
+
+pub fn spec(width: u32, height: u32) -> TileSpec {
+    TileSpec { format: format(width, height, 85), fit: Fit::Stretch }
+}
+
+pub fn layout(side: u32, format: TileFormat) -> Layout {
+    Layout { grid: Grid::new(side).unwrap(), format }
+}
+
+/// A picture with slopes, edges and noise; another for each seed.
+pub fn picture(width: u32, height: u32, seed: u32) -> Picture {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let mut noise = move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state
+    };
+    let mut sample = |x: u32, y: u32, plane: u32| {
+        let slope = x * (seed % 3 + 1) + y * 2 + plane * 80;
+        let edge = if (x / 9 + y / 13 + seed).is_multiple_of(4) { 90 } else { 0 };
+        (slope.wrapping_add(edge + noise() % 24) % 256) as u8
+    };
+    let mut plane = |width: u32, height: u32, plane: u32| {
+        (0..width * height).map(|n| sample(n % width, n / width, plane)).collect::<Vec<_>>()
+    };
+    let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
+    let planes =
+        [plane(width, height, 0), plane(half_width, half_height, 1), plane(half_width, half_height, 2)];
+    Picture::from_planes(width, height, planes).unwrap()
+}
+
+/// The mosaic of pictures of one size, as pixels.
+pub fn joined(pictures: &[Picture], side: u32) -> Picture {
+    let (width, height) = (pictures[0].width(), pictures[0].height());
+    let planes = [0, 1, 2].map(|plane| {
+        let width = if plane == 0 { width } else { width / 2 } as usize;
+        let mut out = Vec::new();
+        for row in pictures.chunks(side as usize) {
+            let rows = row[0].planes()[plane].len() / width;
+            for y in 0..rows {
+                row.iter().for_each(|p| out.extend_from_slice(&p.planes()[plane][y * width..][..width]));
+            }
+        }
+        out
+    });
+    Picture::from_planes(width * side, height * side, planes).unwrap()
+}
+
+/// Interleaved Y, Cb, Cr with each chroma sample repeated for its four pixels.
+pub fn interleaved(picture: &Picture) -> Vec<u8> {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let [y_plane, cb, cr] = picture.planes();
+    let chroma_width = width.div_ceil(2);
+    (0..width * height)
+        .flat_map(|n| {
+            let chroma = n / width / 2 * chroma_width + n % width / 2;
+            [y_plane[n], cb[chroma], cr[chroma]]
+        })
+        .collect()
+}
+
+/// What to ask of the foreign encoder.
+#[derive(Clone, Copy)]
+pub struct Foreign {
+    pub quality: u8,
+    /// In MCUs; 0 for none.
+    pub restart_interval: u16,
+    pub sampling: SamplingFactor,
+    pub progressive: bool,
+    pub optimised: bool,
+}
+
+impl Foreign {
+    /// Baseline 4:2:0 with the standard's tables and no restart markers.
+    pub fn plain(quality: u8) -> Self {
+        Self {
+            quality,
+            restart_interval: 0,
+            sampling: SamplingFactor::F_2_2,
+            progressive: false,
+            optimised: false,
+        }
+    }
+
+    /// A canonical tile, made by a stranger.
+    pub fn tile(quality: u8, width: u32) -> Self {
+        Self { restart_interval: (width / 16) as u16, ..Self::plain(quality) }
+    }
+
+    /// Encodes with the jpeg-encoder crate.
+    pub fn encode(self, picture: &Picture) -> Bytes {
+        let mut out = Vec::new();
+        let mut encoder = Encoder::new(&mut out, self.quality);
+        encoder.set_sampling_factor(self.sampling);
+        encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
+        encoder.set_progressive(self.progressive);
+        encoder.set_optimized_huffman_tables(self.optimised);
+        if self.restart_interval > 0 {
+            encoder.set_restart_interval(self.restart_interval);
+        }
+        let pixels = interleaved(picture);
+        encoder.encode(&pixels, picture.width() as u16, picture.height() as u16, ColorType::Ycbcr).unwrap();
+        out.into()
+    }
+}
+
+/// Luma as the `image` crate decodes it.
+pub fn decoded_luma(jpeg: &[u8]) -> image::GrayImage {
+    image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg).unwrap().into_luma8()
+}
+
+/// Peak signal-to-noise ratio of two planes, in dB.
+pub fn psnr(a: &[u8], b: &[u8]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let squares: u64 = a.iter().zip(b).map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2)).sum();
+    10.0 * (255.0 * 255.0 * a.len() as f64 / squares.max(1) as f64).log10()
+}
