@@ -95,7 +95,9 @@ impl FromStr for ServerAddress {
         let bare = uri.path() == "/" && uri.query().is_none() && !authority.contains('@');
         match uri.port_u16() {
             Some(1..) if named && bare => Ok(Self(uri)),
-            None if named && bare && !authority.ends_with(':') => format!("{authority}:{DEFAULT_PORT}").parse(),
+            None if named && bare && !authority.ends_with(':') => {
+                format!("{authority}:{DEFAULT_PORT}").parse()
+            }
             _ => Err(AddressError::Form),
         }
     }

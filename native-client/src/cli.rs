@@ -79,7 +79,13 @@ pub struct SendArgs {
     #[arg(long, env = "TESSERA_NO_SAVE", value_parser = BoolishValueParser::new())]
     no_save: bool,
     /// How fast: "source" for its own frame rate, "max" for as fast as it goes, or frames a second.
-    #[arg(long, env = "TESSERA_FPS", value_name = "source|max|N", default_value = "source")]
+    #[arg(
+        long,
+        env = "TESSERA_FPS",
+        value_name = "source|max|N",
+        default_value = "source",
+        allow_negative_numbers = true
+    )]
     fps: Pace,
     /// Start the source again at its end, until Ctrl-C.
     #[arg(long = "loop", env = "TESSERA_LOOP", value_parser = BoolishValueParser::new())]
@@ -119,7 +125,7 @@ pub struct WatchArgs {
     #[arg(long, env = "TESSERA_OUT", value_name = "FILE|DIR|-")]
     out: Option<PathBuf>,
     /// Stop after so many seconds.
-    #[arg(long, env = "TESSERA_SECONDS", value_name = "N", value_parser = seconds)]
+    #[arg(long, env = "TESSERA_SECONDS", value_name = "N", value_parser = seconds, allow_negative_numbers = true)]
     seconds: Option<Duration>,
     /// At most so many mosaics a second, 1 to 1000; without it as many as the server gives.
     #[arg(long, env = "TESSERA_MAX_FPS", value_name = "N", value_parser = value_parser!(u32).range(1..=1000))]
@@ -372,7 +378,7 @@ mod tests {
             ("join a test-pattern --fps fast", ["--fps", "fast", "\"source\", \"max\" or frames a second"]),
             ("join a test-pattern --server https://x", ["--server", "https://x", "http://HOST:PORT"]),
             ("join a test-pattern --max-frames 0", ["--max-frames", "0", "1.."]),
-            ("watch --seconds -1", ["--seconds", "-1", ""]),
+            ("watch --seconds -1", ["--seconds", "-1", "seconds above 0"]),
             ("watch --seconds 0", ["--seconds", "'0'", "seconds above 0"]),
             ("watch --max-fps 1001", ["--max-fps", "1001", "1..=1000"]),
             ("join a test-pattern:x", ["SOURCE", "test-pattern:x", "WIDTHxHEIGHT"]),

@@ -197,6 +197,8 @@ mod tests {
         let message = judged(&Status::unavailable("connection refused"), false);
         assert!(message.contains("no server answers at http://127.0.0.1:50051"), "{message}");
         assert!(message.contains("tessera-server") && message.contains("--server"), "{message}");
-        assert!(judged(&Status::resource_exhausted("four are here"), false).contains("is full (four are here)"));
+        assert!(
+            judged(&Status::resource_exhausted("four are here"), false).contains("is full (four are here)")
+        );
     }
 }

@@ -240,20 +240,27 @@ pub(crate) mod tests {
     use super::*;
 
     const PERIOD: Duration = Duration::from_millis(100);
+    /// The frame that nobody can decode.
+    const BUG: u32 = 1 << 20;
 
     /// Ten frames a second, `left` of them.
     struct Ticks {
         next: u32,
         count: u32,
+        show: fn(u32) -> Content,
+    }
+
+    /// One byte, which says which frame it is.
+    fn byte(n: u32) -> Content {
+        Content::Jpeg(Bytes::from(vec![u8::try_from(n % 251).unwrap()]))
     }
 
     impl Source for Ticks {
         fn next_frame(&mut self) -> Result<Option<Frame>, SourceError> {
             let n = self.next;
-            assert!(n != 666, "a decoder's bug");
+            assert!(n != BUG, "a decoder's bug");
             self.next += 1;
-            let content = Content::Jpeg(Bytes::from(vec![u8::try_from(n % 251).unwrap()]));
-            Ok((n < self.count).then_some(Frame { at: PERIOD * n, content }))
+            Ok((n < self.count).then(|| Frame { at: PERIOD * n, content: (self.show)(n) }))
         }
 
         fn frame_rate(&self) -> f64 {
@@ -269,7 +276,19 @@ pub(crate) mod tests {
 
     /// `count` frames of one byte each, their number.
     pub(crate) async fn ticks(count: u32, playback: Playback) -> Frames {
-        Frames::read_from(move || Ok(Box::new(Ticks { next: 0, count })), playback).await.unwrap()
+        shows(count, byte, playback).await
+    }
+
+    /// `count` frames of what `show` makes.
+    pub(crate) async fn shows(count: u32, show: fn(u32) -> Content, playback: Playback) -> Frames {
+        Frames::read_from(move || Ok(Box::new(Ticks { next: 0, count, show })), playback).await.unwrap()
+    }
+
+    /// Frames of a source whose decoder panics after `count` of them.
+    pub(crate) async fn crashing_after(count: u32) -> Frames {
+        let next = BUG - count;
+        let open = move || Ok(Box::new(Ticks { next, count: u32::MAX, show: byte }) as Box<dyn Source>);
+        Frames::read_from(open, Playback { pace: Pace::Max, ..ONCE }).await.unwrap()
     }
 
     async fn times(frames: &mut Frames, count: usize) -> Vec<u128> {
@@ -311,8 +330,7 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn a_reader_that_panics_is_an_error_and_no_end() {
-        let open = || Ok(Box::new(Ticks { next: 666, count: 999 }) as Box<dyn Source>);
-        let mut frames = Frames::read_from(open, ONCE).await.unwrap();
+        let mut frames = crashing_after(0).await;
         assert!(matches!(frames.next().await, Some(Err(FramesError::Crashed))));
     }
 

@@ -86,11 +86,72 @@ async fn relay(
 async fn keep(mosaic: Mosaic, sink: Option<&Sink>, progress: &mut Progress) -> Result<(), SessionError> {
     if let Some((refusal, true)) = &mosaic.refusal {
         let reason = refusal.reason().as_str_name();
-        progress.note(&format!("warning: frame {} was refused ({reason}): {}", mosaic.number, refusal.message));
+        progress
+            .note(&format!("warning: frame {} was refused ({reason}): {}", mosaic.number, refusal.message));
     }
     if let Some(sink) = sink {
         sink.keep(mosaic.number, mosaic.jpeg).await?;
     }
     progress.received(mosaic.number, Some(mosaic.round_trip));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake_server::{Act, FakeServer};
+    use crate::pacing::Pace;
+    use crate::progress::Results;
+    use crate::tiles::FrameSize;
+
+    fn what(server: &FakeServer, id: &str, save_to: Option<PathBuf>) -> Join {
+        Join {
+            session: SessionConfig {
+                server: server.address(),
+                room: crate::identity::Room::default(),
+                id: id.parse().unwrap(),
+                name: None,
+                frame_size: FrameSize::Tile,
+                reconnect: true,
+            },
+            source: "test-pattern".parse().unwrap(),
+            playback: Playback { pace: Pace::Max, repeat: false, max_frames: Some(5) },
+            save_to,
+            label: String::new(),
+        }
+    }
+
+    async fn run(what: Join) -> Result<(), SessionError> {
+        join(what, &Screen::new(Results::Nowhere), CancellationToken::new()).await
+    }
+
+    #[tokio::test]
+    async fn every_mosaic_is_saved_under_the_name_that_the_original_gave_it() {
+        let server = FakeServer::start([Act::End { after: 2 }]);
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("client1");
+        run(what(&server, "client1", Some(folder.clone()))).await.unwrap();
+        for number in 1..=5 {
+            let mosaic = std::fs::read(folder.join(format!("client_client1_frame_{number}.jpg"))).unwrap();
+            assert!(mosaic.starts_with(&[0xFF, 0xD8]), "frame {number}");
+        }
+        assert_eq!(std::fs::read_dir(folder).unwrap().count(), 5);
+    }
+
+    #[tokio::test]
+    async fn no_id_saves_outside_its_folder() {
+        let server = FakeServer::start([]);
+        let place = tempfile::tempdir().unwrap();
+        run(what(&server, "../../x", Some(place.path().to_owned()))).await.unwrap();
+        assert!(place.path().join("client_.._.._x_frame_5.jpg").is_file());
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_fails_is_the_error() {
+        let server = FakeServer::start([]);
+        let place = tempfile::tempdir().unwrap();
+        std::fs::create_dir(place.path().join("client_a_frame_1.jpg")).unwrap();
+        let error = run(what(&server, "a", Some(place.path().to_owned()))).await.unwrap_err();
+        assert!(error.to_string().contains("client_a_frame_1.jpg"), "{error}");
+    }
 }

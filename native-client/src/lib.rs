@@ -10,6 +10,8 @@ mod backoff;
 pub mod cli;
 pub mod demo;
 pub mod error;
+#[cfg(test)]
+mod fake_server;
 pub mod frames;
 pub mod identity;
 pub mod join;

@@ -54,7 +54,9 @@ async fn run(command: Command, screen: &Screen, stop: CancellationToken) -> anyh
     match command {
         Command::Join(args) => join(args.resolve()?, screen, stop).await?,
         Command::Watch(args) if args.floods_terminal() => {
-            anyhow::bail!("standard output is a terminal: pipe it, as in `tessera-client watch --out - | ffplay -`")
+            anyhow::bail!(
+                "standard output is a terminal: pipe it, as in `tessera-client watch --out - | ffplay -`"
+            )
         }
         Command::Watch(args) => watch(args.resolve(), screen, stop).await?,
         Command::Demo(args) => demo(args.resolve()?, screen, stop).await?,

@@ -24,19 +24,26 @@ pub enum Results {
     Stdout,
     /// To standard error: standard output carries pictures.
     Stderr,
+    /// Nowhere, and neither do notes: a test has its own eyes.
+    Nowhere,
 }
 
 impl Screen {
     /// Bars if a terminal shows them and the results with them, lines otherwise.
     pub fn new(results: Results) -> Self {
-        let on_terminal =
-            io::stderr().is_terminal() && (results == Results::Stderr || io::stdout().is_terminal());
+        let on_terminal = match results {
+            Results::Stdout => io::stderr().is_terminal() && io::stdout().is_terminal(),
+            Results::Stderr => io::stderr().is_terminal(),
+            Results::Nowhere => false,
+        };
         Self { bars: on_terminal.then(MultiProgress::new), results }
     }
 
     /// A line about what is going on, to standard error.
     pub fn note(&self, line: &str) {
-        self.write_line(&mut io::stderr(), line);
+        if self.results != Results::Nowhere {
+            self.write_line(&mut io::stderr(), line);
+        }
     }
 
     /// A line of the result.
@@ -44,6 +51,7 @@ impl Screen {
         match self.results {
             Results::Stdout => self.write_line(&mut io::stdout(), line),
             Results::Stderr => self.write_line(&mut io::stderr(), line),
+            Results::Nowhere => {}
         }
     }
 

@@ -63,7 +63,12 @@ impl<L: FnMut(&str)> ServerProcess<L> {
     /// Starts `program` and waits until it listens.
     pub(crate) async fn start(program: &Path, args: &[String], log: L) -> Result<Self, ServerProcessError> {
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         // Ctrl-C is for us: the server ends after the clients said goodbye.
         #[cfg(unix)]
         command.process_group(0);
@@ -150,7 +155,10 @@ mod tests {
 
     type Log = Arc<Mutex<Vec<String>>>;
 
-    async fn start(script: &str, log: &Log) -> Result<ServerProcess<impl FnMut(&str) + use<>>, ServerProcessError> {
+    async fn start(
+        script: &str,
+        log: &Log,
+    ) -> Result<ServerProcess<impl FnMut(&str) + use<>>, ServerProcessError> {
         let log = Log::clone(log);
         let args = ["-c".to_owned(), script.to_owned()];
         let write = move |line: &str| log.lock().unwrap().push(line.to_owned());
@@ -160,7 +168,8 @@ mod tests {
     #[tokio::test]
     async fn a_server_is_ended_by_sigterm_after_its_last_words() {
         let log = Log::default();
-        let script = "trap 'echo bye >&2; exit 0' TERM; echo listening on 1 >&2; while :; do sleep 0.05; done";
+        let script =
+            "trap 'echo bye >&2; exit 0' TERM; echo listening on 1 >&2; while :; do sleep 0.05; done";
         let server = start(script, &log).await.unwrap();
         server.stop().await.unwrap();
         assert_eq!(*log.lock().unwrap(), ["listening on 1", "bye"]);
@@ -182,14 +191,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_an_error_that_says_how_to_make_it() {
-        let error = ServerProcess::start(Path::new("/nowhere/tessera-server"), &[], |_| {}).await.err().unwrap();
+        let error =
+            ServerProcess::start(Path::new("/nowhere/tessera-server"), &[], |_| {}).await.err().unwrap();
         assert!(error.to_string().contains("cargo build"), "{error}");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_server_that_does_not_want_to_end_is_killed() {
         let log = Log::default();
-        let server = start("trap '' TERM; echo listening on 1 >&2; while :; do sleep 1; done", &log).await.unwrap();
+        let server =
+            start("trap '' TERM; echo listening on 1 >&2; while :; do sleep 1; done", &log).await.unwrap();
+        // Nobody waits ten seconds here.
+        tokio::time::pause();
         server.stop().await.unwrap();
         assert!(log.lock().unwrap().iter().any(|line| line.contains("killed")));
     }

@@ -345,12 +345,8 @@ impl Session {
         self.making = Making::Busy(spawn_blocking(move || {
             let captured_at_us = frame.captured_at.as_micros();
             let made = maker.make(&frame.content, spec);
-            let request = |frame_data| FrameRequest {
-                frame_data,
-                sequence,
-                captured_at_us,
-                ..FrameRequest::default()
-            };
+            let request =
+                |frame_data| FrameRequest { frame_data, sequence, captured_at_us, ..FrameRequest::default() };
             (maker, made.map(request))
         }));
     }
@@ -395,3 +391,6 @@ async fn next_frame(frames: &mut Option<Frames>) -> Option<Result<DueFrame, Fram
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -186,7 +186,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let inner = place.path().join("a").join("b");
         keep_all(folder(&inner), &[b"one", b"two"]).await.unwrap();
-        let mut names: Vec<_> = fs::read_dir(&inner).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut names: Vec<_> =
+            fs::read_dir(&inner).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["client_a_frame_1.jpg", "client_a_frame_2.jpg"]);
         assert_eq!(fs::read(inner.join("client_a_frame_2.jpg")).unwrap(), b"two");

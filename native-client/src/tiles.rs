@@ -59,7 +59,9 @@ impl TileMaker {
                 Ok(ingested) => ingested.tile.to_jpeg().into(),
                 Err(_) => jpeg.clone(),
             },
-            (Content::Picture(picture), FrameSize::Tile) => self.ingest.picture(picture, spec).to_jpeg().into(),
+            (Content::Picture(picture), FrameSize::Tile) => {
+                self.ingest.picture(picture, spec).to_jpeg().into()
+            }
             (Content::Picture(picture), FrameSize::Full) => {
                 let quality = Quality::new(FULL_SIZE_QUALITY).unwrap_or(spec.format.quality);
                 encode_jpeg(picture, quality).into()

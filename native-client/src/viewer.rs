@@ -171,3 +171,59 @@ impl Viewer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake_server::{Act, FakeServer};
+
+    fn config(server: &FakeServer) -> ViewerConfig {
+        ViewerConfig { server: server.address(), room: Room::default(), max_fps: Some(5), reconnect: true }
+    }
+
+    async fn numbers(viewer: &mut Viewer, count: usize) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        while numbers.len() < count {
+            if let View::Mosaic(number, _) = viewer.next().await.unwrap().unwrap() {
+                numbers.push(number);
+            }
+        }
+        numbers
+    }
+
+    #[tokio::test]
+    async fn a_response_without_a_picture_is_no_mosaic() {
+        let server = FakeServer::start([]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        // The fake server shows nothing new in every second response.
+        assert_eq!(numbers(&mut viewer, 3).await, [1, 2, 3]);
+        assert_eq!(viewer.tally().received(), 3);
+        let asked = server.watched();
+        assert_eq!((asked[0].client_id.as_str(), asked[0].max_fps), ("", 5));
+    }
+
+    #[tokio::test]
+    async fn a_viewer_comes_back_when_the_stream_breaks() {
+        let server = FakeServer::start([Act::Break { after: 2, status: Status::unavailable("stopping") }]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        assert_eq!(numbers(&mut viewer, 4).await, [1, 2, 3, 4]);
+        assert_eq!(viewer.tally().reconnects(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_room_that_is_not_there_is_an_error() {
+        let server = FakeServer::start([Act::Deny(Status::not_found("no such room"))]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        assert!(matches!(viewer.next().await, Err(SessionError::NoRoom { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_viewer_that_is_told_to_stop_stops() {
+        let server = FakeServer::start([]);
+        let stop = CancellationToken::new();
+        let mut viewer = Viewer::new(config(&server), stop.clone());
+        numbers(&mut viewer, 1).await;
+        stop.cancel();
+        assert!(viewer.next().await.unwrap().is_none());
+    }
+}

@@ -116,3 +116,39 @@ async fn conclude(ended: Result<(), SessionError>, sink: Option<Sink>) -> Result
         Ok(()) => ended,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake_server::FakeServer;
+    use crate::identity::Room;
+    use crate::progress::Results;
+
+    async fn run(server: &FakeServer, out: Target, time: Option<Duration>, max_frames: Option<u64>) {
+        let viewer =
+            ViewerConfig { server: server.address(), room: Room::default(), max_fps: None, reconnect: true };
+        let what = Watch { viewer, out: Some(out), time, max_frames };
+        watch(what, &Screen::new(Results::Nowhere), CancellationToken::new()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn so_many_mosaics_are_files_in_a_folder() {
+        let server = FakeServer::start([]);
+        let place = tempfile::tempdir().unwrap();
+        let target = Target::Folder { folder: place.path().to_owned(), stem: "mosaic".to_owned() };
+        run(&server, target, None, Some(3)).await;
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 3);
+        assert!(place.path().join("mosaic_3.jpg").is_file());
+    }
+
+    #[tokio::test]
+    async fn a_recording_holds_whole_mosaics_when_the_time_is_over() {
+        let server = FakeServer::start([]);
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("call.mjpeg");
+        run(&server, Target::Recording(path.clone()), Some(Duration::from_millis(50)), None).await;
+        let recording = std::fs::read(path).unwrap();
+        assert!(recording.starts_with(b"mosaic"));
+        assert_eq!(recording.len() % b"mosaic".len(), 0);
+    }
+}
