@@ -196,7 +196,6 @@ impl JoinArgs {
             source: source.0.parse()?,
             playback: send.playback(),
             save_to: (!send.no_save).then_some(folder),
-            label: String::new(),
             session: SessionConfig {
                 server: server.server,
                 room: server.room,
@@ -259,7 +258,6 @@ impl DemoArgs {
                 source: source.0.parse()?,
                 playback: send.playback(),
                 save_to: (!send.no_save).then_some(folder),
-                label: id.to_string(),
                 session: SessionConfig {
                     server: server.server.clone(),
                     room: server.room.clone(),

@@ -93,16 +93,21 @@ async fn run_clients(clients: Vec<Join>, screen: &Screen, stop: &CancellationTok
     let all = clients.len();
     let mut running = JoinSet::new();
     for client in clients {
+        let label = client.session.id.to_string();
+        // Here and not in the task, so that the bars stand in order.
+        let progress = screen.progress(&label);
         let (screen, stop) = (screen.clone(), stop.clone());
         running.spawn(async move {
-            let label = client.label.clone();
-            let ended = join(client, &screen, stop).await;
+            let ended = join(client, progress, stop).await;
             ended.inspect_err(|error| screen.note(&format!("{label}: error: {error}"))).is_ok()
         });
     }
-    // A task that panicked has said so itself.
-    let well = running.join_all().await.into_iter().filter(|&well| well).count();
-    if well == all { Ok(()) } else { Err(DemoError::Clients { failed: all - well, all }) }
+    let mut failed = 0;
+    while let Some(ended) = running.join_next().await {
+        // A task that panicked has said so itself.
+        failed += usize::from(!ended.unwrap_or(false));
+    }
+    if failed == 0 { Ok(()) } else { Err(DemoError::Clients { failed, all }) }
 }
 
 /// The server's program, beside this one.

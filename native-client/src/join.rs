@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{SessionError, waiting_line};
 use crate::frames::{Frames, Playback};
-use crate::progress::{Progress, Screen};
+use crate::progress::Progress;
 use crate::session::{Event, Mosaic, Session, SessionConfig};
 use crate::sink::{Sink, Target};
 use crate::source::SourceSpec;
@@ -22,8 +22,6 @@ pub struct Join {
     pub playback: Playback,
     /// The folder for what comes back; nothing is kept without.
     pub save_to: Option<PathBuf>,
-    /// What tells its lines from those of other clients; empty if it is alone.
-    pub label: String,
 }
 
 /// Joins, sends everything, keeps everything, and sums up.
@@ -31,13 +29,15 @@ pub struct Join {
 /// # Errors
 ///
 /// Whatever ended it before its time.
-pub async fn join(what: Join, screen: &Screen, stop: CancellationToken) -> Result<(), SessionError> {
+pub async fn join(what: Join, mut progress: Progress, stop: CancellationToken) -> Result<(), SessionError> {
     let frames = tokio::select! {
         frames = Frames::open(what.source, what.playback) => frames?,
         // A camera may take its time to open.
         () = stop.cancelled() => return Ok(()),
     };
-    let mut progress = screen.progress(&what.label, frames.total());
+    if let Some(total) = frames.total() {
+        progress.expect(total);
+    }
     let sink = match what.save_to {
         Some(folder) => {
             let stem = format!("client_{}_frame", what.session.id.file_name().display());
@@ -48,8 +48,7 @@ pub async fn join(what: Join, screen: &Screen, stop: CancellationToken) -> Resul
     let mut session = Session::new(what.session, frames, stop);
     let ended = relay(&mut session, sink, &mut progress).await;
     if let Some(elapsed) = session.elapsed() {
-        let heading = if what.label.is_empty() { "Done" } else { &what.label };
-        progress.finish(&format!("{heading}:\n{}", session.tally().summary(elapsed)));
+        progress.finish(&session.tally().summary(elapsed));
     }
     session.close().await;
     ended
@@ -101,7 +100,7 @@ mod tests {
     use super::*;
     use crate::fake_server::{Act, FakeServer};
     use crate::pacing::Pace;
-    use crate::progress::Results;
+    use crate::progress::{Results, Screen};
     use crate::tiles::FrameSize;
 
     fn what(server: &FakeServer, id: &str, save_to: Option<PathBuf>) -> Join {
@@ -117,12 +116,11 @@ mod tests {
             source: "test-pattern".parse().unwrap(),
             playback: Playback { pace: Pace::Max, repeat: false, max_frames: Some(5) },
             save_to,
-            label: String::new(),
         }
     }
 
     async fn run(what: Join) -> Result<(), SessionError> {
-        join(what, &Screen::new(Results::Nowhere), CancellationToken::new()).await
+        join(what, Screen::new(Results::Nowhere).progress(""), CancellationToken::new()).await
     }
 
     #[tokio::test]

@@ -52,13 +52,13 @@ async fn run_until_told(command: Command, screen: &Screen) -> anyhow::Result<Exi
 
 async fn run(command: Command, screen: &Screen, stop: CancellationToken) -> anyhow::Result<()> {
     match command {
-        Command::Join(args) => join(args.resolve()?, screen, stop).await?,
+        Command::Join(args) => join(args.resolve()?, screen.progress(""), stop).await?,
         Command::Watch(args) if args.floods_terminal() => {
             anyhow::bail!(
                 "standard output is a terminal: pipe it, as in `tessera-client watch --out - | ffplay -`"
             )
         }
-        Command::Watch(args) => watch(args.resolve(), screen, stop).await?,
+        Command::Watch(args) => watch(args.resolve(), screen.progress(""), stop).await?,
         Command::Demo(args) => demo(args.resolve()?, screen, stop).await?,
     }
     Ok(())

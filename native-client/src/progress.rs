@@ -7,6 +7,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
+use crate::summary::Summary;
+
 /// Mosaics over which the rate is measured: about a second of video.
 const RATE_WINDOW: usize = 32;
 
@@ -64,24 +66,24 @@ impl Screen {
         }
     }
 
-    /// Progress of one client. `label` tells it from others; `total` is how many mosaics there will be.
-    pub fn progress(&self, label: &str, total: Option<u64>) -> Progress {
-        let bar = self.bars.as_ref().map(|bars| bars.add(bar(label, total)));
+    /// Progress of one client, below those there are. `label` tells its lines from theirs; it is empty for
+    /// the only one.
+    pub fn progress(&self, label: &str) -> Progress {
+        let bar = self.bars.as_ref().map(|bars| bars.add(counter(label)));
         Progress { screen: self.clone(), label: label.to_owned(), bar, recent: VecDeque::new() }
     }
 }
 
-/// A bar where the end is known, a counter where it is not.
-fn bar(label: &str, total: Option<u64>) -> ProgressBar {
-    let (bar, template) = match total {
-        Some(total) => (ProgressBar::new(total), "{prefix:>10} {bar:30} {pos}/{len} {wide_msg}"),
-        None => (ProgressBar::new_spinner(), "{prefix:>10} {spinner} {pos} {wide_msg}"),
-    };
-    // The templates are constants; if one were wrong, the default would do.
-    let style = ProgressStyle::with_template(template);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_prefix(label.to_owned());
-    bar
+/// A counter, for as long as the end is not known.
+fn counter(label: &str) -> ProgressBar {
+    ProgressBar::new_spinner()
+        .with_style(style("{prefix:>10} {spinner} {pos} {wide_msg}"))
+        .with_prefix(label.to_owned())
+}
+
+/// The templates are constants; if one were wrong, the default would do.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// The progress of one client.
@@ -95,6 +97,14 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// How many mosaics there will be: the counter becomes a bar.
+    pub fn expect(&self, total: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_style(style("{prefix:>10} {bar:30} {pos}/{len} {wide_msg}"));
+            bar.set_length(total);
+        }
+    }
+
     /// Mosaic `number` came, `round_trip` after its frame went, if it was an answer.
     pub fn received(&mut self, number: u64, round_trip: Option<Duration>) {
         self.recent.push_back(Instant::now());
@@ -136,11 +146,12 @@ impl Progress {
     }
 
     /// The end: the bar stays as it is, and `summary` stands with the results.
-    pub fn finish(&self, summary: &str) {
+    pub fn finish(&self, summary: &Summary<'_>) {
         if let Some(bar) = &self.bar {
             bar.abandon();
         }
-        self.screen.result(summary);
+        let heading = if self.label.is_empty() { "Done" } else { &self.label };
+        self.screen.result(&format!("{heading}:\n{summary}"));
     }
 }
 

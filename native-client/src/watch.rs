@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{SessionError, waiting_line};
-use crate::progress::{Progress, Screen};
+use crate::progress::Progress;
 use crate::sink::{Sink, SinkError, Target};
 use crate::viewer::{View, Viewer, ViewerConfig};
 
@@ -31,18 +31,20 @@ pub struct Watch {
 /// # Errors
 ///
 /// Whatever ended it before its time.
-pub async fn watch(what: Watch, screen: &Screen, stop: CancellationToken) -> Result<(), SessionError> {
+pub async fn watch(what: Watch, mut progress: Progress, stop: CancellationToken) -> Result<(), SessionError> {
     let sink = match what.out {
         Some(target) => Some(Sink::open(target).await?),
         None => None,
     };
-    let mut progress = screen.progress("", what.max_frames);
+    if let Some(most) = what.max_frames {
+        progress.expect(most);
+    }
     let mut viewer = Viewer::new(what.viewer, stop);
     let limits = Limits { time: what.time, mosaics: what.max_frames };
     let ended = view(&mut viewer, limits, sink.as_ref(), &mut progress).await;
     let ended = conclude(ended, sink).await;
     if let Some(elapsed) = viewer.elapsed() {
-        progress.finish(&format!("Done:\n{}", viewer.tally().summary(elapsed)));
+        progress.finish(&viewer.tally().summary(elapsed));
     }
     ended
 }
@@ -122,13 +124,13 @@ mod tests {
     use super::*;
     use crate::fake_server::FakeServer;
     use crate::identity::Room;
-    use crate::progress::Results;
+    use crate::progress::{Results, Screen};
 
     async fn run(server: &FakeServer, out: Target, time: Option<Duration>, max_frames: Option<u64>) {
         let viewer =
             ViewerConfig { server: server.address(), room: Room::default(), max_fps: None, reconnect: true };
         let what = Watch { viewer, out: Some(out), time, max_frames };
-        watch(what, &Screen::new(Results::Nowhere), CancellationToken::new()).await.unwrap();
+        watch(what, Screen::new(Results::Nowhere).progress(""), CancellationToken::new()).await.unwrap();
     }
 
     #[tokio::test]
