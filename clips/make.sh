@@ -7,6 +7,7 @@
 # of the decoder's path. One thread and the bitexact flags give the same bytes again with the same ffmpeg and x264.
 set -eu
 cd "$(dirname "$0")"
+trap "rm -f ./*.part.mp4" EXIT
 
 # encode OUT FILTERGRAPH X264_OPTIONS...
 encode() {

@@ -104,15 +104,16 @@ impl Picture {
             let lower = if lower.is_empty() { upper } else { lower };
             let (luma_upper, luma_lower) = luma.split_at_mut(width);
             let quads = upper.chunks(2).zip(lower.chunks(2));
-            for (((upper, lower), luma), (cb, cr)) in
-                quads.zip(luma_upper.chunks_mut(2)).zip(cb_row.iter_mut().zip(cr_row.iter_mut()))
+            // Halves are rounded up and down in turn, as libjpeg does: always up would tint the picture.
+            let chroma = cb_row.iter_mut().zip(cr_row.iter_mut()).zip([1, 2].into_iter().cycle());
+            for (((upper, lower), luma), ((cb, cr), bias)) in quads.zip(luma_upper.chunks_mut(2)).zip(chroma)
             {
                 let quad = [upper[0], upper[upper.len() - 1], lower[0], lower[lower.len() - 1]].map(&convert);
                 luma[0] = quad[0][0];
                 if let Some(right) = luma.get_mut(1) {
                     *right = quad[1][0];
                 }
-                let mean = |c: usize| (quad.iter().map(|p| u16::from(p[c])).sum::<u16>() + 2) >> 2;
+                let mean = |c: usize| (quad.iter().map(|p| u16::from(p[c])).sum::<u16>() + bias) >> 2;
                 (*cb, *cr) = (mean(1) as u8, mean(2) as u8);
             }
             for (to, pixel) in luma_lower.iter_mut().zip(lower) {

@@ -77,7 +77,9 @@ impl Mp4Source {
         self.config
             .byte_stream(&bytes, sample.is_sync, &mut stream)
             .map_err(|Overlong| at("a NAL unit is longer than its sample".to_owned()))?;
-        let decoded = self.decoder.decode(&stream).map_err(|error| at(error.to_string()))?;
+        let undecodable =
+            |error: openh264::Error| at(format!("OpenH264 gives it up, state {}", error.native_code()));
+        let decoded = self.decoder.decode(&stream).map_err(undecodable)?;
         if let Some(yuv) = decoded {
             self.ready.push_back(picture(&yuv).map_err(|error| at(error.to_string()))?);
         }
@@ -209,10 +211,11 @@ fn tight(plane: &[u8], stride: usize, width: usize, height: usize) -> Vec<u8> {
     tight
 }
 
-/// Frames per second: all frames over the time they take.
+/// Frames per second, from the first frame to the last. The duration that the file claims is often another.
 fn frame_rate(track: &Track) -> f64 {
-    let ticks: u64 = track.samples.iter().map(|sample| sample.duration).sum();
-    let rate = track.samples.len() as f64 * track.timescale as f64 / ticks as f64;
+    let times = track.samples.iter().map(|sample| sample.decode_timestamp);
+    let (Some(first), Some(last)) = (times.clone().min(), times.max()) else { return DEFAULT_FRAME_RATE };
+    let rate = (track.samples.len() - 1) as f64 * track.timescale as f64 / (last - first) as f64;
     if rate.is_finite() && rate > 0.0 { rate } else { DEFAULT_FRAME_RATE }
 }
 

@@ -101,3 +101,18 @@ fn dropping_the_source_ends_an_ffmpeg_that_would_go_on_for_long() {
     drop(source);
     assert!(before.elapsed() < Duration::from_secs(10));
 }
+
+#[cfg(unix)]
+#[test]
+fn an_ffmpeg_that_fails_on_the_way_gives_its_frames_and_then_its_reason() {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/source/tests/ffmpeg-that-fails.sh");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.mkv");
+    fs::write(&path, "").unwrap();
+    let spec: SourceSpec = path.to_str().unwrap().parse().unwrap();
+    let mut source = spec.open_with(program.as_os_str()).unwrap();
+    let frame = source.next_frame().unwrap().unwrap();
+    assert_eq!(picture(&frame).planes(), &[b"abcd".to_vec(), b"e".to_vec(), b"f".to_vec()]);
+    let error = source.next_frame().unwrap_err().to_string();
+    assert!(error.ends_with("a.mkv: camera unplugged"), "{error}");
+}

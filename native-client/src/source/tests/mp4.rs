@@ -8,7 +8,7 @@ use std::time::Duration;
 use tessera_mosaic::Picture;
 
 use super::{all_frames, clip, ffmpeg, ffmpeg_or_skip, make_video, open, open_without_ffmpeg, picture};
-use crate::source::{Frame, SourceError, shown_at};
+use crate::source::{Frame, SourceError, SourceSpec, shown_at};
 
 /// Width, height, frames per second and frames of each clip, as clips/README.md has them.
 const CLIPS: [(u32, u32, f64, usize); 4] =
@@ -55,6 +55,21 @@ fn every_clip_has_its_frames_at_their_times_and_in_its_shape_without_any_program
             assert!(frame.at.abs_diff(shown_at(index, rate)) < Duration::from_millis(1));
         }
     }
+}
+
+#[test]
+fn a_spec_opens_the_same_frames_again_and_again() {
+    let spec: SourceSpec = clip(4).to_str().unwrap().parse().unwrap();
+    let first = |spec: &SourceSpec| spec.open().unwrap().next_frame().unwrap().unwrap();
+    let (once, again) = (first(&spec), first(&spec));
+    assert_eq!((once.at, picture(&once)), (again.at, picture(&again)));
+}
+
+#[test]
+fn after_the_last_frame_there_is_none_however_often_one_asks() {
+    let mut source = open(&clip(4)).unwrap();
+    while source.next_frame().unwrap().is_some() {}
+    assert!(source.next_frame().unwrap().is_none());
 }
 
 #[test]
@@ -231,7 +246,7 @@ fn frames_before_the_damage_are_given_and_the_error_names_the_frame() {
             Err(error) => break error.to_string(),
         }
     };
-    assert!(given > 10 && error.contains("frame "), "{given} {error}");
+    assert!(given > 10 && error.contains("OpenH264 gives it up"), "{given} {error}");
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! Flags and environment variables as they are typed; [`Config`] is what they mean.
+
+use std::net::SocketAddr;
+
+use clap::{Parser, ValueEnum};
+use tessera_mosaic::{Fit, Grid, Limits, Quality, TileFormat, TileSize, TileSpec};
+
+use crate::config::{Config, Listen, LogFormat};
+
+/// A video call over plain gRPC: one binary, one TCP port, one picture.
+///
+/// Everybody sends JPEG frames, everybody gets one mosaic of them back.
+#[derive(Debug, Parser)]
+#[command(name = "tessera-server", version)]
+pub struct Cli {
+    /// Address and port to listen on; may be given more than once, or with commas between [default:
+    /// 127.0.0.1:50051 and [::1]:50051, this machine only; [::]:50051 is for everybody]
+    #[arg(long, env = "TESSERA_LISTEN", value_name = "ADDRESS:PORT", value_delimiter = ',')]
+    listen: Vec<SocketAddr>,
+
+    /// A tile's size in pixels: sides are multiples of 16 from 64 to 1920
+    #[arg(long, env = "TESSERA_TILE", value_name = "WIDTHxHEIGHT", default_value = "640x480")]
+    tile: TileSize,
+
+    /// Slots a side of the mosaic, 1 to 7
+    #[arg(long, env = "TESSERA_GRID", value_name = "N", default_value = "2", value_parser = grid)]
+    grid: Grid,
+
+    /// JPEG quality of tiles and mosaic, 1 to 100, in libjpeg's sense
+    #[arg(long, env = "TESSERA_QUALITY", value_name = "N", default_value = "85", value_parser = quality)]
+    quality: Quality,
+
+    /// How a frame of another shape fills its tile
+    #[arg(long, env = "TESSERA_FIT", value_enum, default_value = "contain")]
+    fit: FitFlag,
+
+    /// The most mosaics a second for each viewer of WatchMosaic, 1 to 1000
+    #[arg(long, env = "TESSERA_MAX_FPS", value_name = "N", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    max_fps: u32,
+
+    /// The largest frame that is taken, in bytes, 1024 to 67108864
+    #[arg(long, env = "TESSERA_MAX_FRAME_BYTES", value_name = "BYTES", default_value = "4194304", value_parser = clap::value_parser!(u32).range(1024..=67_108_864))]
+    max_frame_bytes: u32,
+
+    /// The form of the log, on standard error; RUST_LOG chooses what is in it
+    #[arg(long, env = "TESSERA_LOG", value_enum, default_value = "text")]
+    log: LogFormat,
+}
+
+/// `--fit` as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FitFlag {
+    /// All of the frame, its shape kept, with black bars
+    Contain,
+    /// All of the tile, the frame's shape kept, what hangs over is cut
+    Cover,
+    /// All of the frame on all of the tile, its shape lost
+    Stretch,
+}
+
+fn grid(text: &str) -> Result<Grid, String> {
+    text.parse().ok().and_then(Grid::new).ok_or_else(|| "slots a side are 1 to 7".to_owned())
+}
+
+fn quality(text: &str) -> Result<Quality, String> {
+    text.parse().ok().and_then(Quality::new).ok_or_else(|| "a quality is 1 to 100".to_owned())
+}
+
+impl Cli {
+    /// What the flags mean. Every single one has been checked when it was parsed.
+    pub fn into_config(self) -> Config {
+        let fit = match self.fit {
+            FitFlag::Contain => Fit::Contain,
+            FitFlag::Cover => Fit::Cover,
+            FitFlag::Stretch => Fit::Stretch,
+        };
+        let listen = if self.listen.is_empty() {
+            Listen::default()
+        } else {
+            Listen { addresses: self.listen, is_default: false }
+        };
+        Config {
+            listen,
+            grid: self.grid,
+            tile: TileSpec { format: TileFormat { size: self.tile, quality: self.quality }, fit },
+            max_fps: self.max_fps,
+            limits: Limits { bytes: self.max_frame_bytes as usize, ..Limits::default() },
+            log: self.log,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(flags: &[&str]) -> Result<Config, String> {
+        let words = ["tessera-server"].iter().chain(flags);
+        Cli::try_parse_from(words).map(Cli::into_config).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_flags_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_flags_it_is_the_originals_mosaic_on_loopback() {
+        let config = parse(&[]).unwrap();
+        assert_eq!(config.tile.format.size.to_string(), "640x480");
+        assert_eq!((config.grid.side(), config.tile.format.quality.get()), (2, 85));
+        assert!(config.listen.is_default && config.listen.addresses.iter().all(|a| a.ip().is_loopback()));
+        assert_eq!(config.limits, Limits::default());
+    }
+
+    #[test]
+    fn a_wrong_flag_is_answered_with_its_name_what_it_got_and_what_it_takes() {
+        for (flag, got, takes) in [
+            ("--tile", "641x480", "640x480"),
+            ("--tile", "big", "WIDTHxHEIGHT"),
+            ("--grid", "8", "1 to 7"),
+            ("--quality", "0", "1 to 100"),
+            ("--fit", "zoom", "contain, cover, stretch"),
+            ("--max-fps", "0", "1..=1000"),
+            ("--max-frame-bytes", "5", "1024..=67108864"),
+            ("--listen", "localhost", "socket address"),
+            ("--log", "xml", "text, json"),
+        ] {
+            let message = parse(&[flag, got]).unwrap_err();
+            for part in [flag, got, takes] {
+                assert!(message.contains(part), "{part} in: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn several_addresses_can_be_listened_on() {
+        let flags = ["--listen", "127.0.0.1:1,[::1]:2", "--listen", "127.0.0.2:3"];
+        assert_eq!(parse(&flags).unwrap().listen.addresses.len(), 3);
+    }
+}

@@ -1,0 +1,67 @@
+//! The newest mosaic, spliced once for everybody who wants it, and not at all when nobody does.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tessera_mosaic::{Layout, Splicer};
+
+use crate::room::Place;
+use crate::seat::Seats;
+
+/// A mosaic and what is on it.
+#[derive(Debug)]
+pub(crate) struct Mosaic {
+    /// Its number in the room.
+    pub(crate) sequence: u64,
+    pub(crate) jpeg: Bytes,
+    pub(crate) layout: Layout,
+    pub(crate) layout_version: u64,
+    /// The taken places, by slot.
+    pub(crate) places: Vec<Place>,
+}
+
+/// Gives the newest mosaic of a room.
+#[derive(Debug)]
+pub(crate) struct Fanout {
+    seats: Arc<Seats>,
+    splicer: Splicer,
+    /// Held while splicing, so that many who ask at once cause one splice.
+    newest: Mutex<Option<Arc<Mosaic>>>,
+}
+
+impl Fanout {
+    pub(crate) fn new(seats: Arc<Seats>, layout: Layout) -> Self {
+        Self { seats, splicer: Splicer::new(layout), newest: Mutex::new(None) }
+    }
+
+    /// The mosaic of this moment. It shows everything that was shown before the call.
+    ///
+    /// Splicing is a memcpy, so it is done here and now, on whatever thread asks.
+    pub(crate) fn newest(&self) -> Arc<Mosaic> {
+        // A mosaic is stored whole or not at all, so a panic leaves no half of one.
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mosaic) = newest.as_ref().filter(|mosaic| mosaic.sequence == self.seats.sequence()) {
+            return Arc::clone(mosaic);
+        }
+        let mosaic = Arc::new(self.splice());
+        *newest = Some(Arc::clone(&mosaic));
+        mosaic
+    }
+
+    fn splice(&self) -> Mosaic {
+        let snapshot = self.seats.snapshot();
+        let layout = *self.splicer.layout();
+        let mut tiles = vec![None; layout.grid.slot_count()];
+        for place in &snapshot.places {
+            tiles[place.slot.index()] = place.shown.as_ref().map(|shown| Arc::clone(&shown.tile));
+        }
+        let jpeg = self.splicer.splice(&tiles).expect("every tile was made for this layout");
+        Mosaic {
+            sequence: snapshot.sequence,
+            jpeg: jpeg.into(),
+            layout,
+            layout_version: snapshot.layout_version,
+            places: snapshot.places,
+        }
+    }
+}

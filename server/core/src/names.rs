@@ -1,0 +1,223 @@
+//! Names that come from outside, checked once: client ids, display names, rooms, sessions.
+
+use std::fmt;
+use std::sync::Arc;
+
+use constant_time_eq::constant_time_eq_16;
+use thiserror::Error;
+
+/// The longest name, in bytes of UTF-8 after trimming.
+pub const MAX_NAME_BYTES: usize = 64;
+
+/// Why a text is no name. It says which field it was and what it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NameError {
+    /// Nothing but white space.
+    #[error("{0} is empty: it takes 1 to {MAX_NAME_BYTES} bytes of UTF-8")]
+    Empty(&'static str),
+    /// More than [`MAX_NAME_BYTES`].
+    #[error("{0} has {1} bytes: it takes 1 to {MAX_NAME_BYTES} bytes of UTF-8")]
+    TooLong(&'static str, usize),
+    /// A character that could break a line of the log or turn the text around on a screen.
+    #[error("{0} has the character {1:?}: control and bidirectional characters are not allowed")]
+    Character(&'static str, char),
+}
+
+/// `text` as the name `field`, trimmed.
+fn name(field: &'static str, text: &str) -> Result<Arc<str>, NameError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(NameError::Empty(field));
+    }
+    if text.len() > MAX_NAME_BYTES {
+        return Err(NameError::TooLong(field, text.len()));
+    }
+    match text.chars().find(|&c| is_treacherous(c)) {
+        Some(character) => Err(NameError::Character(field, character)),
+        None => Ok(text.into()),
+    }
+}
+
+/// Control characters, line and paragraph separators, and what changes the direction of text
+/// (Unicode Standard Annex #9, explicit formatting characters and marks).
+fn is_treacherous(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Who somebody is in a room. Compared byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClientId(Arc<str>);
+
+impl ClientId {
+    /// Checks an id.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] when it is empty, too long, or has a forbidden character.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        name("client_id", text).map(Self)
+    }
+
+    /// The slot that `clientK` asks for by its name, counted from 0: K - 1, with K decimal and without
+    /// leading zeros.
+    pub(crate) fn wished_slot(&self) -> Option<usize> {
+        let digits = self.0.strip_prefix("client")?;
+        let plain = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<usize>().ok().filter(|_| plain)?.checked_sub(1)
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What people see over a tile. A stranger's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisplayName(Arc<str>);
+
+impl DisplayName {
+    /// Checks a display name; an empty one is the client's id.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] when it is too long or has a forbidden character.
+    pub fn new(text: &str, id: &ClientId) -> Result<Self, NameError> {
+        match name("display_name", text) {
+            Err(NameError::Empty(_)) => Ok(Self(id.0.clone())),
+            checked => checked.map(Self),
+        }
+    }
+}
+
+impl fmt::Display for DisplayName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which call it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RoomId(Arc<str>);
+
+impl RoomId {
+    /// The room of those who name none.
+    pub fn main() -> Self {
+        Self("main".into())
+    }
+
+    /// Checks a room's name; an empty one is the main room.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] when it is too long or has a forbidden character.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        match name("room", text) {
+            Err(NameError::Empty(_)) => Ok(Self::main()),
+            checked => checked.map(Self),
+        }
+    }
+}
+
+impl fmt::Display for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The secret that proves a seat. It is shown to its owner only and never to a log.
+#[derive(Clone, Copy)]
+pub struct Session([u8; 16]);
+
+impl Session {
+    /// A session that nobody can guess.
+    pub fn random() -> Self {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("a system without randomness cannot keep secrets");
+        Self(bytes)
+    }
+
+    /// Reads a session as [`Session::reveal`] writes it; anything else proves nothing.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u128::from_str_radix(text, 16).ok().filter(|_| is_hex).map(|number| Self(number.to_be_bytes()))
+    }
+
+    /// The secret as 32 hexadecimal digits, for its owner.
+    pub fn reveal(&self) -> String {
+        format!("{:032x}", u128::from_be_bytes(self.0))
+    }
+
+    /// Whether both are the same, in a time that does not tell how far they match.
+    pub fn proves(&self, other: &Self) -> bool {
+        constant_time_eq_16(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session(secret)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_1_to_64_bytes_after_trimming() {
+        assert_eq!(ClientId::new("  robot \n").unwrap().to_string(), "robot");
+        assert_eq!(ClientId::new(" "), Err(NameError::Empty("client_id")));
+        assert!(ClientId::new(&"x".repeat(64)).is_ok());
+        assert_eq!(ClientId::new(&"é".repeat(33)), Err(NameError::TooLong("client_id", 66)));
+    }
+
+    #[test]
+    fn a_name_that_breaks_lines_or_turns_text_is_refused() {
+        for text in ["a\nb", "a\0b", "a\u{202E}b", "a\u{2066}b", "a\u{2028}b", "a\u{7f}b"] {
+            assert!(matches!(ClientId::new(text), Err(NameError::Character(..))), "{text:?}");
+        }
+        assert!(ClientId::new("<b>Zoë 김</b>").is_ok());
+    }
+
+    #[test]
+    fn an_empty_room_is_main_and_an_empty_display_name_is_the_id() {
+        assert_eq!(RoomId::new("").unwrap(), RoomId::main());
+        assert_eq!(RoomId::new("main").unwrap(), RoomId::main());
+        let id = ClientId::new("client1").unwrap();
+        assert_eq!(DisplayName::new(" ", &id).unwrap().to_string(), "client1");
+    }
+
+    #[test]
+    fn client_k_wishes_for_slot_k_less_one() {
+        let wish = |id: &str| ClientId::new(id).unwrap().wished_slot();
+        assert_eq!(wish("client1"), Some(0));
+        assert_eq!(wish("client12"), Some(11));
+        for id in [
+            "client0",
+            "client01",
+            "client",
+            "client+1",
+            "client1a",
+            "Client1",
+            "robot",
+            "client99999999999999999999",
+        ] {
+            assert_eq!(wish(id), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_read_as_it_was_revealed_and_is_never_logged() {
+        let session = Session::random();
+        let text = session.reveal();
+        assert!(Session::parse(&text).unwrap().proves(&session));
+        assert!(!Session::random().proves(&session));
+        assert!(!format!("{session:?}").contains(&text));
+        for text in ["", "+1", "zz", &text[1..], &"0".repeat(33), &format!("+{}", "0".repeat(31))] {
+            assert!(Session::parse(text).is_none(), "{text}");
+        }
+    }
+}

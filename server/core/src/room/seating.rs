@@ -1,0 +1,90 @@
+//! Which slot a newcomer gets.
+
+use std::time::Instant;
+
+use tessera_mosaic::{Grid, Slot};
+
+use crate::names::{ClientId, Session};
+
+/// The slots of a room: taken, free, or kept for somebody whose connection broke.
+#[derive(Debug)]
+pub(super) struct Seating {
+    grid: Grid,
+    places: Vec<Place>,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Free,
+    Taken,
+    Kept { id: ClientId, session: Session, until: Instant },
+}
+
+/// What a newcomer brings and would like, the strongest wish first.
+#[derive(Debug)]
+pub(super) struct Claim<'a> {
+    pub(super) id: &'a ClientId,
+    pub(super) session: Option<Session>,
+    pub(super) wishes: [Option<usize>; 2],
+}
+
+/// A slot that was given, with the session of its kept seat if it was kept for the newcomer.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) slot: Slot,
+    pub(super) session: Option<Session>,
+}
+
+impl Seating {
+    pub(super) fn new(grid: Grid) -> Self {
+        Self { grid, places: vec![Place::Free; grid.slot_count()] }
+    }
+
+    pub(super) fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    /// Takes the slot that is kept for the newcomer, else a wish that is free, else the lowest free one, else
+    /// the lowest that is kept for another: nobody is refused while a slot is not taken.
+    pub(super) fn take(&mut self, claim: &Claim<'_>, now: Instant) -> Option<Taken> {
+        self.forget_old(now);
+        let own = self.places.iter().position(|place| is_kept_for(place, claim));
+        let session = own.and_then(|index| match &self.places[index] {
+            Place::Kept { session, .. } => Some(*session),
+            Place::Free | Place::Taken => None,
+        });
+        let is_free = |index: &usize| matches!(self.places.get(*index), Some(Place::Free));
+        let index = own
+            .or_else(|| claim.wishes.into_iter().flatten().find(is_free))
+            .or_else(|| (0..self.places.len()).find(is_free))
+            .or_else(|| self.places.iter().position(|place| matches!(place, Place::Kept { .. })))?;
+        self.places[index] = Place::Taken;
+        // A kept session is given on only to whoever brought it: the id alone proves nothing.
+        let session = session.filter(|kept| claim.session.is_some_and(|brought| brought.proves(kept)));
+        Slot::new(index, self.grid).map(|slot| Taken { slot, session })
+    }
+
+    /// Gives a slot back, to be kept for its holder until then, or not at all.
+    pub(super) fn give_back(&mut self, slot: Slot, id: &ClientId, session: Session, until: Option<Instant>) {
+        let kept = |until| Place::Kept { id: id.clone(), session, until };
+        self.places[slot.index()] = until.map_or(Place::Free, kept);
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        for place in &mut self.places {
+            if matches!(place, Place::Kept { until, .. } if *until <= now) {
+                *place = Place::Free;
+            }
+        }
+    }
+}
+
+/// Whether a slot is kept for somebody who brings its session, or joins again under the same id.
+fn is_kept_for(place: &Place, claim: &Claim<'_>) -> bool {
+    match place {
+        Place::Kept { id, session, .. } => {
+            id == claim.id || claim.session.is_some_and(|brought| brought.proves(session))
+        }
+        Place::Free | Place::Taken => false,
+    }
+}

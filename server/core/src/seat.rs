@@ -1,0 +1,262 @@
+//! Seats in a room that many streams share: the room's lock, the clock, and a guard that leaves on Drop.
+//!
+//! The lock is `std`'s and is never held across an await: what it guards is a few dozen words, and what is
+//! done under it takes microseconds.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tessera_mosaic::Slot;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
+use tracing::info;
+
+use crate::names::{ClientId, RoomId, Session};
+use crate::peer::Peer;
+use crate::room::{
+    Attendance, Change, Departure, Gone, Join, JoinError, MAX_REFUSALS, PushError, Room, Shown, Snapshot,
+    Ticket,
+};
+
+/// The seats of one room.
+#[derive(Debug)]
+pub(crate) struct Seats {
+    id: RoomId,
+    state: Mutex<State>,
+    /// Where the room stands, told to everybody who waits for something new.
+    changes: watch::Sender<Change>,
+}
+
+#[derive(Debug)]
+struct State {
+    room: Room,
+    /// The holds that stand; each ends with its entry.
+    holds: HashMap<Ticket, Hold>,
+}
+
+/// What the streams and pushes of one hold share.
+#[derive(Debug)]
+struct Hold {
+    /// Why the hold was ended, if it was ended from here.
+    end: watch::Sender<Option<End>>,
+    /// One frame in work for each seat: whoever has this makes a tile of one.
+    work: Arc<AsyncMutex<()>>,
+}
+
+/// Why a hold was ended by the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The seat's session came again: newest wins.
+    TakenOver,
+    /// [`MAX_REFUSALS`] frames in a row could not be used.
+    TooManyRefusals,
+}
+
+impl Seats {
+    pub(crate) fn new(id: RoomId, room: Room) -> Arc<Self> {
+        let changes = watch::Sender::new(room.change());
+        Arc::new(Self { id, state: Mutex::new(State { room, holds: HashMap::new() }), changes })
+    }
+
+    /// Takes a seat, which is held until the [`Seat`] is dropped.
+    pub(crate) fn take(self: &Arc<Self>, join: Join, peer: Peer) -> Result<Seat, JoinError> {
+        let id = join.id.clone();
+        let (seat, attendance) = self.change(|state| {
+            let joined = state.room.join(join, Session::random(), Instant::now())?;
+            if let Some(replaced) = joined.replaced {
+                state.end(replaced, End::TakenOver);
+            }
+            let (end, ended) = watch::channel(None);
+            state.holds.insert(joined.ticket, Hold { end, work: Arc::default() });
+            let seat = Seat {
+                seats: Arc::clone(self),
+                ticket: joined.ticket,
+                slot: joined.slot,
+                session: joined.session,
+                peer,
+                ended,
+                departure: None,
+            };
+            Ok((seat, state.room.attendance()))
+        })?;
+        self.log("connected", &id, &seat, &attendance);
+        Ok(seat)
+    }
+
+    /// The seat that a push may use.
+    pub(crate) fn seat_of_push(
+        &self,
+        id: Option<&ClientId>,
+        session: Option<&Session>,
+    ) -> Result<Ticket, PushError> {
+        self.lock().room.seat_of_push(id, session)
+    }
+
+    /// Notes the number of a push that arrived; `false` when a newer one arrived before.
+    pub(crate) fn push_arrived(&self, ticket: Ticket, number: u64) -> Result<bool, Gone> {
+        self.lock().room.push_arrived(ticket, number)
+    }
+
+    /// Whether no newer push than `number` has arrived.
+    pub(crate) fn is_newest_push(&self, ticket: Ticket, number: u64) -> Result<bool, Gone> {
+        self.lock().room.is_newest_push(ticket, number)
+    }
+
+    /// Waits until no other frame of this seat is in work, and keeps others waiting until it is dropped.
+    pub(crate) async fn work(&self, ticket: Ticket) -> Result<OwnedMutexGuard<()>, Gone> {
+        let work = self.lock().holds.get(&ticket).map(|hold| Arc::clone(&hold.work)).ok_or(Gone)?;
+        Ok(work.lock_owned().await)
+    }
+
+    /// Notes that the holder said something.
+    pub(crate) fn heard(&self, ticket: Ticket) -> Result<(), Gone> {
+        self.change(|state| state.room.heard(ticket, Instant::now()))
+    }
+
+    /// Turns the camera off or on.
+    pub(crate) fn set_video_off(&self, ticket: Ticket, off: bool) -> Result<(), Gone> {
+        self.change(|state| state.room.set_video_off(ticket, off, Instant::now()))
+    }
+
+    /// Shows a new tile.
+    pub(crate) fn show(&self, ticket: Ticket, shown: Shown) -> Result<(), Gone> {
+        self.change(|state| state.room.show(ticket, shown, Instant::now()))
+    }
+
+    /// Counts a refused frame. The last one that is borne ends the hold.
+    pub(crate) fn refuse(&self, ticket: Ticket) -> Result<(), Gone> {
+        self.change(|state| {
+            if state.room.refuse(ticket, Instant::now())? >= MAX_REFUSALS {
+                state.end(ticket, End::TooManyRefusals);
+            }
+            Ok(())
+        })
+    }
+
+    /// Everything that a mosaic of this moment needs.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.lock().room.snapshot()
+    }
+
+    /// The mosaic's number now.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.lock().room.change().sequence
+    }
+
+    /// The slots that are stale now, and when the next one will be.
+    pub(crate) fn stale(&self) -> (Vec<Slot>, Option<Instant>) {
+        let (state, now) = (self.lock(), Instant::now());
+        (state.room.stale(now), state.room.next_stale(now))
+    }
+
+    /// Tells when there is something new to see.
+    pub(crate) fn changes(&self) -> watch::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock leaves a room that is whole: every change of it is one step.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, and tells those who wait if there is something new to see by it.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let result = change(&mut state);
+        let now = state.room.change();
+        // Under the lock, so that a number never follows a higher one.
+        self.changes.send_if_modified(|told| std::mem::replace(told, now) != now);
+        result
+    }
+
+    fn log(&self, what: &str, id: &ClientId, seat: &Seat, attendance: &Attendance) {
+        let list = |ids: &[ClientId]| {
+            let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
+            format!("[{}]", names.join(", "))
+        };
+        info!(
+            room = %self.id,
+            slot = %seat.slot,
+            peer = %seat.peer.address(),
+            connected = %list(&attendance.connected),
+            disconnected = %list(&attendance.left),
+            "{id} {what}",
+        );
+    }
+}
+
+impl State {
+    fn end(&mut self, ticket: Ticket, end: End) {
+        if let Some(hold) = self.holds.get(&ticket) {
+            hold.end.send_replace(Some(end));
+        }
+    }
+}
+
+/// A seat, held as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    seats: Arc<Seats>,
+    ticket: Ticket,
+    slot: Slot,
+    session: Session,
+    peer: Peer,
+    ended: watch::Receiver<Option<End>>,
+    /// How the stream ended, once that is known.
+    departure: Option<Departure>,
+}
+
+impl Seat {
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    pub(crate) fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Notes how the stream ended. Without it, a stream that is dropped while its connection stands was
+    /// cancelled, and one that is dropped with its connection was broken.
+    pub(crate) fn depart(&mut self, departure: Departure) {
+        self.departure = Some(departure);
+    }
+
+    /// Why the hold was ended by the server, if it was.
+    pub(crate) fn end(&self) -> Option<End> {
+        *self.ended.borrow()
+    }
+
+    /// Waits until the hold is ended by the server.
+    pub(crate) async fn ended(&mut self) -> End {
+        match self.ended.wait_for(Option::is_some).await.map(|end| *end) {
+            Ok(Some(end)) => end,
+            // The sender lives as long as this seat does.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let by_connection = if self.peer.is_lost() { Departure::Broken } else { Departure::Goodbye };
+        let departure = self.departure.unwrap_or(by_connection);
+        let left = self.seats.change(|state| {
+            state.holds.remove(&self.ticket);
+            let id = state.room.id(self.ticket).ok()?;
+            state.room.leave(self.ticket, departure, Instant::now());
+            Some((id, state.room.attendance()))
+        });
+        // Whoever lost the seat to another has nothing to leave.
+        if let Some((id, attendance)) = left {
+            let what = match departure {
+                Departure::Goodbye => "disconnected",
+                Departure::Broken => "disconnected unexpectedly; its slot is kept for 30 s",
+            };
+            self.seats.log(what, &id, self, &attendance);
+        }
+    }
+}

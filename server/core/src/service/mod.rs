@@ -1,0 +1,146 @@
+//! The gRPC service: the wire on one side, rooms and tiles on the other.
+//!
+//! Every way of a frame is one type with a `next`: [`frames::Frames`] answers requests one by one,
+//! [`watch::Watch`] sends mosaics as they change, [`push`] takes single frames. Streams are pulled: nothing is
+//! read while the answer before has not been taken.
+
+mod frames;
+mod push;
+mod reply;
+mod status;
+mod watch;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_core::Stream;
+use tessera_wire::video_processing_service_server::VideoProcessingService;
+use tessera_wire::{FrameRequest, FrameResponse, PushFrameResponse, WatchMosaicRequest};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::lobby::{Lobby, OpenRoom};
+use crate::names::{ClientId, DisplayName, RoomId, Session};
+use crate::peer::Peer;
+use crate::pool::{Pool, PoolError};
+use crate::room::{Gone, Join, Shown, Stamp, Ticket};
+
+/// What all calls share.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    pub(crate) lobby: Arc<Lobby>,
+    pub(crate) pool: Arc<Pool>,
+    /// The most mosaics a second for a viewer.
+    pub(crate) max_fps: u32,
+    /// Cancelled when the server stops: streams end first.
+    pub(crate) stopping: CancellationToken,
+}
+
+/// A stream of responses.
+type Responses = Pin<Box<dyn Stream<Item = Result<FrameResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl VideoProcessingService for Service {
+    type StreamFramesStream = Responses;
+    type WatchMosaicStream = Responses;
+
+    async fn stream_frames(
+        &self,
+        request: Request<Streaming<FrameRequest>>,
+    ) -> Result<Response<Self::StreamFramesStream>, Status> {
+        let peer = peer(&request)?;
+        let frames = frames::Frames::new(self.clone(), peer, request.into_inner());
+        let responses = futures_util::stream::unfold(frames, async |mut frames| {
+            frames.next().await.map(|response| (response, frames))
+        });
+        Ok(Response::new(Box::pin(responses)))
+    }
+
+    async fn push_frame(
+        &self,
+        request: Request<FrameRequest>,
+    ) -> Result<Response<PushFrameResponse>, Status> {
+        push::push(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn watch_mosaic(
+        &self,
+        request: Request<WatchMosaicRequest>,
+    ) -> Result<Response<Self::WatchMosaicStream>, Status> {
+        let peer = peer(&request)?;
+        let watch = watch::Watch::new(self, peer, &request.into_inner())?;
+        let responses = futures_util::stream::unfold(watch, async |mut watch| {
+            watch.next().await.map(|response| (response, watch))
+        });
+        Ok(Response::new(Box::pin(responses)))
+    }
+}
+
+/// The other end of the request's connection.
+fn peer<T>(request: &Request<T>) -> Result<Peer, Status> {
+    request.extensions().get::<Peer>().cloned().ok_or_else(status::no_peer)
+}
+
+/// The fields of a message that takes a seat.
+struct Application<'a> {
+    client_id: &'a str,
+    display_name: &'a str,
+    session: &'a str,
+    preferred_slot: Option<u32>,
+}
+
+impl Application<'_> {
+    fn join(&self) -> Result<Join, Status> {
+        let id = ClientId::new(self.client_id).map_err(|error| status::name(&error))?;
+        let name = DisplayName::new(self.display_name, &id).map_err(|error| status::name(&error))?;
+        let preferred = self.preferred_slot.and_then(|slot| usize::try_from(slot).ok());
+        Ok(Join { id, name, session: Session::parse(self.session), preferred })
+    }
+}
+
+impl Service {
+    /// The room of that name.
+    fn room(&self, name: &str) -> Result<Arc<OpenRoom>, Status> {
+        let id = RoomId::new(name).map_err(|error| status::name(&error))?;
+        self.lobby.find(&id).map_err(|error| status::no_such_room(&error))
+    }
+
+    /// Takes in one message of a seat's holder: a sign of life, a camera that is off, or a frame. Gives why
+    /// the frame was refused, if it was. `is_wanted` is asked when it is the frame's turn.
+    async fn take_in(
+        &self,
+        room: &OpenRoom,
+        ticket: Ticket,
+        request: FrameRequest,
+        is_wanted: impl FnOnce() -> Result<bool, Gone>,
+    ) -> Result<Taken, Gone> {
+        let _work = room.seats.work(ticket).await?;
+        if !is_wanted()? {
+            return Ok(Taken::Superseded);
+        }
+        if request.video_off || request.frame_data.is_empty() {
+            room.seats.set_video_off(ticket, request.video_off)?;
+            return Ok(Taken::Used);
+        }
+        let stamp = Stamp { sequence: request.sequence, captured_at_us: request.captured_at_us };
+        match self.pool.tile(request.frame_data, room.tile).await {
+            Ok(ingested) => {
+                room.seats.show(ticket, Shown { tile: Arc::new(ingested.tile), stamp })?;
+                Ok(Taken::Used)
+            }
+            Err(error) => {
+                room.seats.refuse(ticket)?;
+                Ok(Taken::Refused(error))
+            }
+        }
+    }
+}
+
+/// What became of a message.
+#[derive(Debug)]
+enum Taken {
+    Used,
+    /// A newer frame took its place before it was used.
+    Superseded,
+    Refused(PoolError),
+}

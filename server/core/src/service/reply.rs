@@ -1,0 +1,108 @@
+//! Responses: what a viewer has not been told yet, as the wire says it.
+
+use tessera_mosaic::{Fit, FrameError, Slot, TileSpec};
+use tessera_wire::refusal::Reason;
+use tessera_wire::{FrameResponse, Layout, Place, Refusal, Seat as WireSeat, TileInfo};
+
+use crate::fanout::Mosaic;
+use crate::pool::PoolError;
+use crate::seat::Seat;
+
+/// Remembers what one stream has been told.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    seat: Option<TileSpec>,
+    layout_version: Option<u64>,
+}
+
+impl Told {
+    /// A response with `mosaic`, with the layout if this stream does not know it.
+    pub(super) fn mosaic(&mut self, mosaic: &Mosaic, stale: &[Slot]) -> FrameResponse {
+        let is_known = self.layout_version.replace(mosaic.layout_version) == Some(mosaic.layout_version);
+        FrameResponse {
+            frame_data: mosaic.jpeg.clone(),
+            layout: (!is_known).then(|| layout(mosaic)),
+            ..unchanged(mosaic, stale)
+        }
+    }
+
+    /// The stream's own seat, if it does not know it as it is.
+    pub(super) fn seat(&mut self, seat: &Seat, tile: TileSpec) -> Option<WireSeat> {
+        let is_known = self.seat.replace(tile) == Some(tile);
+        (!is_known).then(|| WireSeat {
+            session: seat.session().reveal(),
+            slot: number(seat.slot()),
+            tile_width: tile.format.size.width(),
+            tile_height: tile.format.size.height(),
+            quality: tile.format.quality.get().into(),
+            fit: fit(tile.fit).into(),
+        })
+    }
+}
+
+/// A response without a picture: the one before stands.
+pub(super) fn unchanged(mosaic: &Mosaic, stale: &[Slot]) -> FrameResponse {
+    FrameResponse {
+        sequence: mosaic.sequence,
+        tiles: mosaic.places.iter().map(|place| tile_info(place, stale)).collect(),
+        ..FrameResponse::default()
+    }
+}
+
+/// Why a frame was refused.
+pub(super) fn refusal(error: &PoolError) -> Refusal {
+    let reason = match error {
+        PoolError::Frame(FrameError::NotJpeg { .. }) => Reason::NotJpeg,
+        PoolError::Frame(FrameError::Malformed(_)) => Reason::Malformed,
+        PoolError::Frame(FrameError::Unsupported(_)) => Reason::Unsupported,
+        PoolError::Frame(FrameError::OverLimit { .. }) => Reason::OverLimit,
+        PoolError::Panicked => Reason::Internal,
+    };
+    Refusal { reason: reason.into(), message: error.to_string() }
+}
+
+fn tile_info(place: &crate::room::Place, stale: &[Slot]) -> TileInfo {
+    let stamp = place.shown.as_ref().map(|shown| shown.stamp).unwrap_or_default();
+    TileInfo {
+        slot: number(place.slot),
+        sequence: stamp.sequence,
+        captured_at_us: stamp.captured_at_us,
+        stale: stale.contains(&place.slot),
+    }
+}
+
+fn layout(mosaic: &Mosaic) -> Layout {
+    let place = |place: &crate::room::Place| {
+        let rect = mosaic.layout.rect(place.slot);
+        Place {
+            slot: number(place.slot),
+            x: rect.x,
+            y: rect.y,
+            width: rect.width,
+            height: rect.height,
+            client_id: place.id.to_string(),
+            display_name: place.name.to_string(),
+            video_off: place.video_off,
+        }
+    };
+    Layout {
+        version: mosaic.layout_version,
+        width: mosaic.layout.width(),
+        height: mosaic.layout.height(),
+        grid: mosaic.layout.grid.side(),
+        places: mosaic.places.iter().map(place).collect(),
+    }
+}
+
+fn fit(fit: Fit) -> tessera_wire::Fit {
+    match fit {
+        Fit::Contain => tessera_wire::Fit::Contain,
+        Fit::Cover => tessera_wire::Fit::Cover,
+        Fit::Stretch => tessera_wire::Fit::Stretch,
+    }
+}
+
+/// A slot's number on the wire. There are 49 at most.
+fn number(slot: Slot) -> u32 {
+    slot.index() as u32
+}
