@@ -33,7 +33,7 @@ pub enum SessionError {
         room: Room,
     },
     /// No slot is free.
-    #[error("room \"{room}\" is full ({message}): wait until somebody leaves, or watch without a seat")]
+    #[error("no seat in room \"{room}\": {message}; `tessera-client watch` needs none")]
     RoomFull {
         /// The room.
         room: Room,
@@ -41,13 +41,8 @@ pub enum SessionError {
         message: String,
     },
     /// The server does not know the room.
-    #[error("there is no room \"{room}\" ({message}): leave --room out for the room that every server has")]
-    NoRoom {
-        /// The room.
-        room: Room,
-        /// The server's words.
-        message: String,
-    },
+    #[error("this server has no room \"{0}\": leave --room out for the room that every server has")]
+    NoRoom(Room),
     /// The server does not take what was sent.
     #[error("the server does not take this: {0}")]
     Invalid(String),
@@ -120,7 +115,7 @@ pub(crate) fn judge(status: &Status, asked: Asked<'_>) -> Verdict {
         }
         Code::ResourceExhausted => SessionError::RoomFull { room, message },
         Code::AlreadyExists => SessionError::IdTaken { id: id(), room },
-        Code::NotFound => SessionError::NoRoom { room, message },
+        Code::NotFound => SessionError::NoRoom(room),
         Code::InvalidArgument => SessionError::Invalid(message),
         Code::Aborted => SessionError::TakenOver(id()),
         Code::Unimplemented => {
@@ -198,7 +193,8 @@ mod tests {
         assert!(message.contains("no server answers at http://127.0.0.1:50051"), "{message}");
         assert!(message.contains("tessera-server") && message.contains("--server"), "{message}");
         assert!(
-            judged(&Status::resource_exhausted("four are here"), false).contains("is full (four are here)")
+            judged(&Status::resource_exhausted("four are here"), false)
+                .contains("no seat in room \"main\": four are here")
         );
     }
 }

@@ -38,13 +38,8 @@ pub async fn join(what: Join, mut progress: Progress, stop: CancellationToken) -
     if let Some(total) = frames.total() {
         progress.expect(total);
     }
-    let sink = match what.save_to {
-        Some(folder) => {
-            let stem = format!("client_{}_frame", what.session.id.file_name().display());
-            Some(Sink::open(Target::Folder { folder, stem }).await?)
-        }
-        None => None,
-    };
+    let stem = format!("client_{}_frame", what.session.id.file_name().display());
+    let sink = what.save_to.map(|folder| Sink::new(Target::Folder { folder, stem }));
     let mut session = Session::new(what.session, frames, stop);
     let ended = relay(&mut session, sink, &mut progress).await;
     if let Some(elapsed) = session.elapsed() {

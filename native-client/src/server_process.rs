@@ -17,8 +17,8 @@ const READY: &str = "listening on";
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it may take to end its streams and itself.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Last lines that are shown when it dies.
-const LAST_LINES: usize = 5;
+/// Lines that are kept while it starts: the error, should it die.
+const FIRST_LINES: usize = 20;
 
 /// Why there is no server.
 #[derive(Debug, Error)]
@@ -42,7 +42,7 @@ pub enum ServerProcessError {
     Died {
         /// How.
         status: ExitStatus,
-        /// What it said last.
+        /// What it said last, if that has not been passed on.
         last: String,
     },
     /// The system failed us.
@@ -55,7 +55,8 @@ pub(crate) struct ServerProcess<L> {
     child: Child,
     /// Until it closes its standard error.
     lines: Option<Lines<BufReader<ChildStderr>>>,
-    last: VecDeque<String>,
+    /// What it said while it started; `None` once it is ready and its lines are passed on as they come.
+    held: Option<VecDeque<String>>,
     log: L,
 }
 
@@ -75,7 +76,7 @@ impl<L: FnMut(&str)> ServerProcess<L> {
         let start = |error| ServerProcessError::Start { program: program.to_owned(), error };
         let mut child = command.spawn().map_err(start)?;
         let lines = child.stderr.take().map(|stderr| BufReader::new(stderr).lines());
-        let mut server = Self { child, lines, last: VecDeque::new(), log };
+        let mut server = Self { child, lines, held: Some(VecDeque::new()), log };
         match timeout(START_TIMEOUT, server.ready()).await {
             Ok(ready) => ready.map(|()| server),
             Err(_) => {
@@ -88,6 +89,9 @@ impl<L: FnMut(&str)> ServerProcess<L> {
     async fn ready(&mut self) -> Result<(), ServerProcessError> {
         while let Some(line) = self.next_line().await {
             if line.contains(READY) {
+                for line in self.held.take().unwrap_or_default() {
+                    (self.log)(&line);
+                }
                 return Ok(());
             }
         }
@@ -126,7 +130,7 @@ impl<L: FnMut(&str)> ServerProcess<L> {
         self.child.start_kill()
     }
 
-    /// The next line of its log, which is passed on; `None` when there are no more.
+    /// The next line of its log, which is passed on or held; `None` when there are no more.
     async fn next_line(&mut self) -> Option<String> {
         let lines = self.lines.as_mut()?;
         // A line that is no UTF-8 ends the log like its end does.
@@ -134,16 +138,21 @@ impl<L: FnMut(&str)> ServerProcess<L> {
             self.lines = None;
             return None;
         };
-        (self.log)(&line);
-        if self.last.len() == LAST_LINES {
-            self.last.pop_front();
+        match &mut self.held {
+            None => (self.log)(&line),
+            Some(held) => {
+                if held.len() == FIRST_LINES {
+                    held.pop_front();
+                }
+                held.push_back(line.clone());
+            }
         }
-        self.last.push_back(line.clone());
         Some(line)
     }
 
+    /// What has not been passed on.
     fn last_lines(&self) -> String {
-        self.last.iter().map(|line| format!("\n  {line}")).collect()
+        self.held.iter().flatten().map(|line| format!("\n  {line}")).collect()
     }
 }
 

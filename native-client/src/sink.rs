@@ -64,22 +64,20 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Opens the target, so that a place that cannot be written is known at once.
-    ///
-    /// # Errors
-    ///
-    /// [`SinkError::File`] when the folder or file cannot be made.
-    pub async fn open(target: Target) -> Result<Self, SinkError> {
-        let opened = spawn_blocking(|| Place::open(target)).await;
-        let mut place = opened.map_err(|_| SinkError::Ended)??;
+    /// A sink for `target`, which is opened with the first mosaic: a call that comes to nothing leaves no
+    /// empty folder behind.
+    pub fn new(target: Target) -> Self {
         let (queue, mut mosaics) = mpsc::channel::<(u64, Bytes)>(QUEUE);
         let writer = spawn_blocking(move || {
+            let Some((number, mosaic)) = mosaics.blocking_recv() else { return Ok(()) };
+            let mut place = Place::open(target)?;
+            place.keep(number, &mosaic)?;
             while let Some((number, mosaic)) = mosaics.blocking_recv() {
                 place.keep(number, &mosaic)?;
             }
             Ok(())
         });
-        Ok(Self { queue, writer })
+        Self { queue, writer }
     }
 
     /// Hands over mosaic `number`; waits if the disk is behind.
@@ -174,7 +172,7 @@ mod tests {
     }
 
     async fn keep_all(target: Target, mosaics: &[&'static [u8]]) -> Result<(), SinkError> {
-        let sink = Sink::open(target).await?;
+        let sink = Sink::new(target);
         for (number, mosaic) in (1..).zip(mosaics) {
             sink.keep(number, Bytes::from_static(mosaic)).await?;
         }
@@ -191,6 +189,14 @@ mod tests {
         names.sort();
         assert_eq!(names, ["client_a_frame_1.jpg", "client_a_frame_2.jpg"]);
         assert_eq!(fs::read(inner.join("client_a_frame_2.jpg")).unwrap(), b"two");
+    }
+
+    #[tokio::test]
+    async fn without_a_mosaic_nothing_is_made() {
+        let place = tempfile::tempdir().unwrap();
+        keep_all(folder(&place.path().join("a")), &[]).await.unwrap();
+        keep_all(Target::Recording(place.path().join("b")), &[]).await.unwrap();
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
 
     #[cfg(unix)]
@@ -222,11 +228,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_place_that_cannot_be_written_is_an_error_at_once() {
+    async fn a_place_that_cannot_be_made_is_an_error_that_names_the_flag() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("file");
         fs::write(&file, b"").unwrap();
-        let error = Sink::open(folder(&file.join("below"))).await.unwrap_err();
+        let error = keep_all(folder(&file.join("below")), &[b"one"]).await.unwrap_err();
         assert!(error.to_string().contains("--out"), "{error}");
     }
 
@@ -235,9 +241,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         // A folder in the file's place: the rename fails.
         fs::create_dir(place.path().join("client_a_frame_1.jpg")).unwrap();
-        let sink = Sink::open(folder(place.path())).await.unwrap();
-        sink.keep(1, Bytes::from_static(b"one")).await.unwrap();
-        let error = sink.finish().await.unwrap_err();
+        let error = keep_all(folder(place.path()), &[b"one"]).await.unwrap_err();
         assert!(error.to_string().contains("client_a_frame_1.jpg"), "{error}");
     }
 

@@ -214,7 +214,7 @@ mod tests {
     async fn a_room_that_is_not_there_is_an_error() {
         let server = FakeServer::start([Act::Deny(Status::not_found("no such room"))]);
         let mut viewer = Viewer::new(config(&server), CancellationToken::new());
-        assert!(matches!(viewer.next().await, Err(SessionError::NoRoom { .. })));
+        assert!(matches!(viewer.next().await, Err(SessionError::NoRoom(_))));
     }
 
     #[tokio::test]

@@ -32,10 +32,7 @@ pub struct Watch {
 ///
 /// Whatever ended it before its time.
 pub async fn watch(what: Watch, mut progress: Progress, stop: CancellationToken) -> Result<(), SessionError> {
-    let sink = match what.out {
-        Some(target) => Some(Sink::open(target).await?),
-        None => None,
-    };
+    let sink = what.out.map(Sink::new);
     if let Some(most) = what.max_frames {
         progress.expect(most);
     }

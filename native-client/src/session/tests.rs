@@ -166,7 +166,7 @@ async fn a_server_that_was_never_there_is_an_error_at_once() {
 async fn what_will_not_change_is_not_tried_again() {
     for (acts, wanted) in [
         (vec![Act::Deny(Status::already_exists("taken"))], "choose another id"),
-        (vec![Act::Deny(Status::resource_exhausted("four"))], "is full"),
+        (vec![Act::Deny(Status::resource_exhausted("four"))], "no seat in room"),
         (vec![Act::Deny(Status::not_found("no such room"))], "--room"),
         (vec![Act::Break { after: 2, status: Status::aborted("newer") }], "took over the seat"),
         (vec![Act::Break { after: 2, status: Status::invalid_argument("20 refusals") }], "20 refusals"),
