@@ -16,6 +16,7 @@ pub mod frames;
 pub mod identity;
 pub mod join;
 mod link;
+mod making;
 pub mod pacing;
 pub mod progress;
 mod server_process;

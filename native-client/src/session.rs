@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use tessera_mosaic::TileSpec;
 use tessera_wire::{FrameRequest, FrameResponse, Refusal, Seat};
-use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -18,8 +17,9 @@ use crate::error::{Asked, SessionError, Verdict, judge};
 use crate::frames::{DueFrame, Frames, FramesError};
 use crate::identity::{ClientId, DisplayName, Room};
 use crate::link::{Answer, Link};
+use crate::making::Making;
 use crate::summary::Tally;
-use crate::tiles::{FrameSize, FrameTooLarge, TileMaker, tile_spec};
+use crate::tiles::{FrameSize, tile_spec};
 
 /// How long outstanding answers are waited for after the user said stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -110,15 +110,6 @@ enum State {
     Over,
 }
 
-/// The one who makes tiles, on a thread of the blocking pool while it works.
-#[derive(Debug)]
-enum Making {
-    Idle(TileMaker),
-    Busy(JoinHandle<(TileMaker, Result<FrameRequest, FrameTooLarge>)>),
-    /// Lost in a crash, or between the two for a moment.
-    Gone,
-}
-
 /// What a session waits for.
 enum Happened {
     Answer(Result<Option<Answer>, Status>),
@@ -132,7 +123,7 @@ impl Session {
     /// A session that sends `frames` until they end or `stop` says so.
     pub fn new(config: SessionConfig, frames: Frames, stop: CancellationToken) -> Self {
         Self {
-            making: Making::Idle(TileMaker::new(config.frame_size)),
+            making: Making::new(config.frame_size),
             config,
             stop,
             state: State::Apart(Duration::ZERO),
@@ -303,7 +294,7 @@ impl Session {
     /// Waits for whatever comes first. Nothing is lost of what comes later.
     async fn wait(&mut self, link: &mut Link, end: Option<Instant>) -> Happened {
         let stopping = end.is_some();
-        let may_make = !stopping && link.has_room() && matches!(self.making, Making::Idle(_));
+        let may_make = !stopping && link.has_room() && self.making.is_idle();
         tokio::select! {
             biased;
             () = self.stop.cancelled(), if !stopping => Happened::Stop,
@@ -336,19 +327,11 @@ impl Session {
         self.frames_error = error;
     }
 
-    /// Starts to make a tile of `frame`, as the server wants it now.
+    /// Starts to make `frame` what the server wants now.
     fn make(&mut self, frame: DueFrame) {
-        let Some(spec) = self.seat.as_ref().map(|seated| seated.spec) else { return };
-        let Making::Idle(mut maker) = mem::replace(&mut self.making, Making::Gone) else { return };
+        let Some(seated) = &self.seat else { return };
         self.sequence += 1;
-        let sequence = self.sequence;
-        self.making = Making::Busy(spawn_blocking(move || {
-            let captured_at_us = frame.captured_at.as_micros();
-            let made = maker.make(&frame.content, spec);
-            let request =
-                |frame_data| FrameRequest { frame_data, sequence, captured_at_us, ..FrameRequest::default() };
-            (maker, made.map(request))
-        }));
+        self.making.start(frame, seated.spec, self.sequence);
     }
 
     /// Sends what was made, or ends where it could not be made.
@@ -361,25 +344,6 @@ impl Session {
             }
             Err(error) => self.end_frames(Some(error)),
         }
-    }
-}
-
-impl Making {
-    /// Waits until a frame is made, or for ever if none is in the making.
-    async fn done(&mut self) -> Result<FrameRequest, FramesError> {
-        let Self::Busy(handle) = self else { return std::future::pending().await };
-        let done = handle.await;
-        let Ok((maker, made)) = done else {
-            // A bug of ours in the codec: there is no maker any more, and no next frame.
-            *self = Self::Gone;
-            return Err(FramesError::Crashed);
-        };
-        *self = Self::Idle(maker);
-        Ok(made?)
-    }
-
-    fn is_busy(&self) -> bool {
-        matches!(self, Self::Busy(_))
     }
 }
 

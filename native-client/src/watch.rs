@@ -145,7 +145,7 @@ mod tests {
         let server = FakeServer::start([]);
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("call.mjpeg");
-        run(&server, Target::Recording(path.clone()), Some(Duration::from_millis(50)), None).await;
+        run(&server, Target::Recording(path.clone()), Some(Duration::from_millis(300)), None).await;
         let recording = std::fs::read(path).unwrap();
         assert!(recording.starts_with(b"mosaic"));
         assert_eq!(recording.len() % b"mosaic".len(), 0);

@@ -185,16 +185,17 @@ async fn what_will_not_change_is_not_tried_again() {
 async fn frames_are_made_for_the_tile_that_was_announced_last() {
     let server = FakeServer::start([Act::Retile { width: 128, height: 96 }]);
     let picture = |_| Content::Picture(tessera_mosaic::Picture::black(40, 30).unwrap());
-    // Slow enough that every frame is answered before the next is due.
-    let paced = Playback { pace: Pace::Every(Duration::from_millis(50)), ..FAST };
-    let mut session = Session::new(config(&server), shows(4, picture, paced).await, CancellationToken::new());
+    let mut session = Session::new(config(&server), shows(20, picture, FAST).await, CancellationToken::new());
     mosaics(&mut session).await;
     let size = |frame: &FrameRequest| {
         let picture = image::load_from_memory(&frame.frame_data).unwrap();
         (picture.width(), picture.height())
     };
     let sizes: Vec<_> = server.streams()[0].iter().map(size).collect();
-    assert_eq!(sizes, [(64, 64), (64, 64), (128, 96), (128, 96)]);
+    // The second answer says it. With a window of four, three frames may be on their way by then.
+    assert_eq!(sizes[..2], [(64, 64); 2]);
+    assert_eq!(sizes[5..], [(128, 96); 15]);
+    assert!(sizes.is_sorted());
 }
 
 #[tokio::test]
