@@ -1,3 +1,30 @@
-//! The native client of Tessera: streams sources into a room and saves what comes back.
+//! The native client of Tessera: streams video files, pictures and cameras into a room, and saves what
+//! comes back.
+//!
+//! [`session::Session`] is the call itself: one seat over as many streams as it takes. [`join`], [`watch`]
+//! and [`demo`] are the program's commands around it; [`source`] is where frames come from, [`sink`] where
+//! mosaics go.
 
+pub mod address;
+mod backoff;
+pub mod cli;
+pub mod demo;
+pub mod error;
+#[cfg(test)]
+mod fake_server;
+pub mod frames;
+pub mod identity;
+pub mod join;
+mod link;
+mod making;
+pub mod pacing;
+pub mod progress;
+mod server_process;
+pub mod session;
+pub mod signals;
+pub mod sink;
 pub mod source;
+pub mod summary;
+pub mod tiles;
+pub mod viewer;
+pub mod watch;

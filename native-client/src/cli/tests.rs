@@ -1,0 +1,106 @@
+//! What command lines come to, and what they are answered.
+
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Command, clap::Error> {
+    Cli::try_parse_from(line.split(' ')).map(|cli| cli.command)
+}
+
+fn join(line: &str) -> Join {
+    match parse(line).unwrap() {
+        Command::Join(args) => args.resolve().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn watch(line: &str) -> Watch {
+    match parse(line).unwrap() {
+        Command::Watch(args) => args.resolve(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_flag_has_an_environment_variable_of_its_name() {
+    for command in Cli::command().get_subcommands() {
+        for flag in command.get_arguments().filter(|arg| arg.get_long().is_some()) {
+            let long = flag.get_long().unwrap();
+            let expected = format!("TESSERA_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(expected.as_str()), "--{long}");
+        }
+    }
+}
+
+#[test]
+fn join_saves_as_the_original_did_unless_told_otherwise() {
+    let original = join("tessera-client join client1 test-pattern");
+    assert_eq!(original.save_to.as_deref(), Some(Path::new("client1")));
+    assert_eq!(original.playback, Playback { pace: Pace::Source, repeat: false, max_frames: None });
+    assert!(original.session.reconnect);
+    assert_eq!(original.session.frame_size, FrameSize::Tile);
+    let told = join("tessera-client join client1 test-pattern --out x --fps max --loop --max-frames 3");
+    assert_eq!(told.save_to.as_deref(), Some(Path::new("x")));
+    assert_eq!(told.playback, Playback { pace: Pace::Max, repeat: true, max_frames: Some(3) });
+    assert_eq!(join("tessera-client join client1 test-pattern --no-save").save_to, None);
+    assert_eq!(join("tessera-client join ../x test-pattern").save_to.as_deref(), Some(Path::new(".._x")));
+}
+
+#[test]
+fn what_watch_writes_follows_from_the_form_of_out() {
+    let place = tempfile::tempdir().unwrap();
+    let out = |out: &str| watch(&format!("tessera-client watch --out {out}")).out.unwrap();
+    assert_eq!(out("-"), Target::Stdout);
+    assert_eq!(out("call.mjpeg"), Target::Recording("call.mjpeg".into()));
+    assert!(matches!(out("new/"), Target::Folder { .. }));
+    assert!(matches!(out(place.path().to_str().unwrap()), Target::Folder { .. }));
+    assert_eq!(watch("tessera-client watch").out, None);
+}
+
+#[test]
+fn results_keep_out_of_pictures_way() {
+    assert_eq!(parse("tessera-client watch --out -").unwrap().results(), Results::Stderr);
+    assert_eq!(parse("tessera-client watch --out x").unwrap().results(), Results::Stdout);
+}
+
+#[test]
+fn errors_name_the_flag_what_it_got_and_what_it_takes() {
+    for (line, words) in [
+        ("join a test-pattern --fps fast", ["--fps", "fast", "\"source\", \"max\" or frames a second"]),
+        ("join a test-pattern --server https://x", ["--server", "https://x", "http://HOST:PORT"]),
+        ("join a test-pattern --max-frames 0", ["--max-frames", "0", "1.."]),
+        ("watch --seconds -1", ["--seconds", "-1", "seconds above 0"]),
+        ("watch --seconds 0", ["--seconds", "'0'", "seconds above 0"]),
+        ("watch --max-fps 1001", ["--max-fps", "1001", "1..=1000"]),
+        ("join a test-pattern:x", ["SOURCE", "test-pattern:x", "WIDTHxHEIGHT"]),
+    ] {
+        let error = parse(&format!("tessera-client {line}")).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        let message = error.to_string();
+        assert!(words.iter().all(|word| message.contains(word)), "{line}: {message}");
+    }
+    let empty = Cli::try_parse_from(["tessera-client", "join", " ", "test-pattern"]).unwrap_err();
+    assert_eq!(empty.kind(), ErrorKind::ValueValidation);
+}
+
+#[test]
+fn a_source_that_is_not_there_is_no_wrong_argument() {
+    let Command::Join(args) = parse("tessera-client join a no-such-file.mp4").unwrap() else { panic!() };
+    assert!(matches!(args.resolve(), Err(SourceError::NotFound(_))));
+}
+
+#[test]
+fn a_demo_has_a_client_for_each_source() {
+    let line = "tessera-client demo test-pattern test-pattern --out o";
+    let Command::Demo(args) = parse(line).unwrap() else { panic!() };
+    let demo = args.resolve().unwrap();
+    let folders: Vec<_> = demo.clients.iter().map(|client| client.save_to.clone().unwrap()).collect();
+    assert_eq!(folders, [Path::new("o/client1"), Path::new("o/client2")]);
+}

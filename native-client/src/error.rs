@@ -1,0 +1,200 @@
+//! What a broken call means: try again, or tell the user what to do.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use thiserror::Error;
+use tonic::{Code, Status};
+
+use crate::address::ServerAddress;
+use crate::frames::FramesError;
+use crate::identity::{ClientId, Room};
+use crate::sink::SinkError;
+
+/// Why a session ended before its time.
+#[derive(Debug, Error)]
+pub enum SessionError {
+    /// Nobody answers there.
+    #[error(
+        "no server answers at {server} ({why}): start one with `tessera-server`, or name it with --server"
+    )]
+    NoServer {
+        /// Where one was looked for.
+        server: ServerAddress,
+        /// What the system said.
+        why: String,
+    },
+    /// Another participant has this id.
+    #[error("the id \"{id}\" is taken in room \"{room}\": choose another id")]
+    IdTaken {
+        /// The id.
+        id: String,
+        /// The room.
+        room: Room,
+    },
+    /// No slot is free.
+    #[error("no seat in room \"{room}\": {message}; `tessera-client watch` needs none")]
+    RoomFull {
+        /// The room.
+        room: Room,
+        /// The server's words.
+        message: String,
+    },
+    /// The server does not know the room.
+    #[error("this server has no room \"{0}\": leave --room out for the room that every server has")]
+    NoRoom(Room),
+    /// The server does not take what was sent.
+    #[error("the server does not take this: {0}")]
+    Invalid(String),
+    /// Another program holds our session's seat now.
+    #[error("another program took over the seat of \"{0}\"; join under another id to be there as well")]
+    TakenOver(String),
+    /// The connection broke, and was not to be made anew.
+    #[error("the connection to {server} broke ({why}); without --no-reconnect it would be made anew")]
+    Lost {
+        /// The server.
+        server: ServerAddress,
+        /// What broke.
+        why: String,
+    },
+    /// Any other end.
+    #[error("the server ended the stream with {code:?}: {message}")]
+    Ended {
+        /// The gRPC code.
+        code: Code,
+        /// The server's words.
+        message: String,
+    },
+    /// The server answers, but not as one of ours does.
+    #[error("the server at {server} does not speak as a Tessera server does: {what}")]
+    Foreign {
+        /// The server.
+        server: ServerAddress,
+        /// What was strange.
+        what: String,
+    },
+    /// The frames came to an early end.
+    #[error(transparent)]
+    Frames(#[from] FramesError),
+    /// A mosaic could not be kept.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+}
+
+/// Who asks for what: the words of the errors.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) server: &'a ServerAddress,
+    pub(crate) room: &'a Room,
+    /// `None` for a spectator.
+    pub(crate) id: Option<&'a ClientId>,
+    /// Whether the server has let us in before.
+    pub(crate) was_in: bool,
+}
+
+/// What to do after a call has ended with a status.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The server or the way to it went away, for the reason given: it may come back.
+    TryAgain(String),
+    /// Trying again would end the same way.
+    GiveUp(SessionError),
+}
+
+/// Judges `status`.
+pub(crate) fn judge(status: &Status, asked: Asked<'_>) -> Verdict {
+    let message = status.message().to_owned();
+    let room = asked.room.clone();
+    let id = || asked.id.map(ToString::to_string).unwrap_or_default();
+    let error = match status.code() {
+        // The room that filled up while we were away may have room again.
+        Code::ResourceExhausted if asked.was_in => return Verdict::TryAgain(message),
+        _ if is_break(status) && asked.was_in => return Verdict::TryAgain(describe(status)),
+        _ if is_break(status) => {
+            SessionError::NoServer { server: asked.server.clone(), why: describe(status) }
+        }
+        Code::ResourceExhausted => SessionError::RoomFull { room, message },
+        Code::AlreadyExists => SessionError::IdTaken { id: id(), room },
+        Code::NotFound => SessionError::NoRoom(room),
+        Code::InvalidArgument => SessionError::Invalid(message),
+        Code::Aborted => SessionError::TakenOver(id()),
+        Code::Unimplemented => {
+            SessionError::Foreign { server: asked.server.clone(), what: "it lacks this call".to_owned() }
+        }
+        code => SessionError::Ended { code, message },
+    };
+    Verdict::GiveUp(error)
+}
+
+/// Whether the connection broke or the server stops, rather than that it said no.
+///
+/// A status that was made here, of an error of HTTP/2 or the socket, has that error as its source; its code
+/// may be anything. One that came over the wire has none.
+fn is_break(status: &Status) -> bool {
+    status.source().is_some() || matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled)
+}
+
+fn describe(status: &Status) -> String {
+    match status.message() {
+        "" => format!("{:?}", status.code()),
+        message => message.to_owned(),
+    }
+}
+
+/// One line for a wait before the next try.
+pub(crate) fn waiting_line(why: &str, wait: Duration) -> String {
+    format!("the connection broke ({why}); trying again in {:.1} s", wait.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn judged(status: &Status, was_in: bool) -> String {
+        let (server, room, id) = (ServerAddress::default(), Room::default(), "anna".parse().unwrap());
+        let asked = Asked { server: &server, room: &room, id: Some(&id), was_in };
+        match judge(status, asked) {
+            Verdict::TryAgain(why) => format!("again: {why}"),
+            Verdict::GiveUp(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_once_we_were_in() {
+        let mut torn = Status::internal("h2 protocol error");
+        torn.set_source(Arc::new(std::io::Error::other("reset")));
+        let full = Status::resource_exhausted("room full");
+        for status in [Status::unavailable("stopping"), Status::unknown("broken pipe"), torn, full] {
+            assert!(judged(&status, true).starts_with("again: "), "{status:?}");
+            assert!(!judged(&status, false).starts_with("again: "), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn what_stays_wrong_says_what_to_do() {
+        for (status, advice) in [
+            (Status::already_exists("taken"), "choose another id"),
+            (Status::not_found("no such room"), "leave --room out"),
+            (Status::invalid_argument("too long"), "too long"),
+            (Status::aborted("taken over"), "took over the seat of \"anna\""),
+            (Status::internal("a bug"), "Internal: a bug"),
+        ] {
+            for was_in in [false, true] {
+                assert!(judged(&status, was_in).contains(advice), "{}", judged(&status, was_in));
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_join_says_what_is_missing() {
+        let message = judged(&Status::unavailable("connection refused"), false);
+        assert!(message.contains("no server answers at http://127.0.0.1:50051"), "{message}");
+        assert!(message.contains("tessera-server") && message.contains("--server"), "{message}");
+        assert!(
+            judged(&Status::resource_exhausted("four are here"), false)
+                .contains("no seat in room \"main\": four are here")
+        );
+    }
+}

@@ -1,0 +1,105 @@
+//! One StreamFrames call: which request each response answers, and what is still unanswered.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tessera_wire::{FrameRequest, FrameResponse};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use crate::address::Client;
+
+/// Requests on their way at once: enough to hide the way to the server and back, few enough that what is
+/// seen is what was just sent.
+pub(crate) const WINDOW: usize = 4;
+/// How long the server may take to answer a join.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A stream that has been joined.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// Holds at most the window, so that sending never waits; `None` after the half-close.
+    requests: Option<mpsc::Sender<FrameRequest>>,
+    responses: Streaming<FrameResponse>,
+    unanswered: VecDeque<Sent>,
+}
+
+/// A request that has no response yet.
+#[derive(Debug)]
+struct Sent {
+    request: FrameRequest,
+    at: Instant,
+}
+
+/// A response and the time it took.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) response: FrameResponse,
+    pub(crate) round_trip: Duration,
+}
+
+impl Link {
+    /// Joins with `hello`, and waits for its answer.
+    pub(crate) async fn join(
+        client: &mut Client,
+        hello: FrameRequest,
+    ) -> Result<(Self, FrameResponse), Status> {
+        let (requests, outbound) = mpsc::channel(WINDOW);
+        // The channel is empty and open: there is room for one.
+        drop(requests.try_send(hello));
+        let joining = async {
+            let mut responses = client.stream_frames(ReceiverStream::new(outbound)).await?.into_inner();
+            let welcome = responses.message().await?;
+            let welcome = welcome.ok_or_else(|| Status::unavailable("the stream ended before it began"))?;
+            Ok((Self { requests: Some(requests), responses, unanswered: VecDeque::new() }, welcome))
+        };
+        let joined = timeout(JOIN_TIMEOUT, joining).await;
+        joined.unwrap_or_else(|_| Err(Status::unavailable("no answer to the join")))
+    }
+
+    /// Whether one more request may go.
+    pub(crate) fn has_room(&self) -> bool {
+        self.requests.is_some() && self.unanswered.len() < WINDOW
+    }
+
+    /// Sends `request`, for which there is room.
+    pub(crate) fn send(&mut self, request: FrameRequest) {
+        if let Some(requests) = &self.requests {
+            // The channel holds a window, so only a broken stream fails here; the responses tell that.
+            drop(requests.try_send(request.clone()));
+        }
+        self.unanswered.push_back(Sent { request, at: Instant::now() });
+    }
+
+    /// Says that no more frames come; answers still do.
+    pub(crate) fn half_close(&mut self) {
+        self.requests = None;
+    }
+
+    /// Whether everything has been said and answered.
+    pub(crate) fn is_done(&self) -> bool {
+        self.requests.is_none() && self.unanswered.is_empty()
+    }
+
+    /// The next answer; `None` at the end of a stream that was half-closed and is answered in full.
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn next(&mut self) -> Result<Option<Answer>, Status> {
+        match self.responses.message().await {
+            Ok(Some(response)) => {
+                let sent = self.unanswered.pop_front();
+                let sent = sent.ok_or_else(|| Status::internal("more responses than requests"))?;
+                Ok(Some(Answer { response, round_trip: sent.at.elapsed() }))
+            }
+            _ if self.is_done() => Ok(None),
+            Ok(None) => Err(Status::unavailable("the stream ended early")),
+            Err(status) => Err(status),
+        }
+    }
+
+    /// What was sent and not answered, in order.
+    pub(crate) fn into_unanswered(self) -> VecDeque<FrameRequest> {
+        self.unanswered.into_iter().map(|sent| sent.request).collect()
+    }
+}

@@ -1,0 +1,218 @@
+//! A server of our own for the demo: a child process that never outlives us.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::time::timeout;
+
+/// What the server says when it can be called.
+const READY: &str = "listening on";
+/// How long it may take until then.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take to end its streams and itself.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Lines that are kept while it starts: the error, should it die.
+const FIRST_LINES: usize = 20;
+
+/// Why there is no server.
+#[derive(Debug, Error)]
+pub enum ServerProcessError {
+    /// The program could not be started.
+    #[error("{} cannot be started ({error}): build it with `cargo build -p tessera-server`", program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// It did not get ready.
+    #[error("the server did not listen within {} s{last}", START_TIMEOUT.as_secs())]
+    Silent {
+        /// What it said last.
+        last: String,
+    },
+    /// It ended by itself.
+    #[error("the server ended ({status}){last}")]
+    Died {
+        /// How.
+        status: ExitStatus,
+        /// What it said last, if that has not been passed on.
+        last: String,
+    },
+    /// The system failed us.
+    #[error("the server's process is lost: {0}")]
+    Lost(#[from] io::Error),
+}
+
+/// A running server. Its lines go to `log`.
+pub(crate) struct ServerProcess<L> {
+    child: Child,
+    /// Until it closes its standard error.
+    lines: Option<Lines<BufReader<ChildStderr>>>,
+    /// What it said while it started; `None` once it is ready and its lines are passed on as they come.
+    held: Option<VecDeque<String>>,
+    log: L,
+}
+
+impl<L: FnMut(&str)> ServerProcess<L> {
+    /// Starts `program` and waits until it listens.
+    pub(crate) async fn start(program: &Path, args: &[String], log: L) -> Result<Self, ServerProcessError> {
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        // Ctrl-C is for us: the server ends after the clients said goodbye.
+        #[cfg(unix)]
+        command.process_group(0);
+        let start = |error| ServerProcessError::Start { program: program.to_owned(), error };
+        let mut child = command.spawn().map_err(start)?;
+        let lines = child.stderr.take().map(|stderr| BufReader::new(stderr).lines());
+        let mut server = Self { child, lines, held: Some(VecDeque::new()), log };
+        match timeout(START_TIMEOUT, server.ready()).await {
+            Ok(ready) => ready.map(|()| server),
+            Err(_) => {
+                server.child.kill().await?;
+                Err(ServerProcessError::Silent { last: server.last_lines() })
+            }
+        }
+    }
+
+    async fn ready(&mut self) -> Result<(), ServerProcessError> {
+        while let Some(line) = self.next_line().await {
+            if line.contains(READY) {
+                for line in self.held.take().unwrap_or_default() {
+                    (self.log)(&line);
+                }
+                return Ok(());
+            }
+        }
+        Err(self.ended().await)
+    }
+
+    /// Passes its lines on until it ends by itself. May be dropped and called again.
+    pub(crate) async fn ended(&mut self) -> ServerProcessError {
+        while self.next_line().await.is_some() {}
+        match self.child.wait().await {
+            Ok(status) => ServerProcessError::Died { status, last: self.last_lines() },
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Ends it: asks, waits, and insists if it must.
+    pub(crate) async fn stop(mut self) -> Result<(), ServerProcessError> {
+        self.terminate()?;
+        if timeout(STOP_TIMEOUT, self.ended()).await.is_err() {
+            (self.log)("does not end: killed");
+            self.child.kill().await?;
+        }
+        Ok(())
+    }
+
+    /// SIGTERM, where there is such a thing.
+    fn terminate(&mut self) -> io::Result<()> {
+        // An id is there as long as the process has not been waited for, so it is nobody else's.
+        #[cfg(unix)]
+        if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
+            if let Some(process) = rustix::process::Pid::from_raw(id) {
+                rustix::process::kill_process(process, rustix::process::Signal::TERM)?;
+            }
+            return Ok(());
+        }
+        self.child.start_kill()
+    }
+
+    /// The next line of its log, which is passed on or held; `None` when there are no more.
+    async fn next_line(&mut self) -> Option<String> {
+        let lines = self.lines.as_mut()?;
+        // A line that is no UTF-8 ends the log like its end does.
+        let Ok(Some(line)) = lines.next_line().await else {
+            self.lines = None;
+            return None;
+        };
+        match &mut self.held {
+            None => (self.log)(&line),
+            Some(held) => {
+                if held.len() == FIRST_LINES {
+                    held.pop_front();
+                }
+                held.push_back(line.clone());
+            }
+        }
+        Some(line)
+    }
+
+    /// What has not been passed on.
+    fn last_lines(&self) -> String {
+        self.held.iter().flatten().map(|line| format!("\n  {line}")).collect()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    type Log = Arc<Mutex<Vec<String>>>;
+
+    async fn start(
+        script: &str,
+        log: &Log,
+    ) -> Result<ServerProcess<impl FnMut(&str) + use<>>, ServerProcessError> {
+        let log = Log::clone(log);
+        let args = ["-c".to_owned(), script.to_owned()];
+        let write = move |line: &str| log.lock().unwrap().push(line.to_owned());
+        ServerProcess::start(Path::new("/bin/sh"), &args, write).await
+    }
+
+    #[tokio::test]
+    async fn a_server_is_ended_by_sigterm_after_its_last_words() {
+        let log = Log::default();
+        let script =
+            "trap 'echo bye >&2; exit 0' TERM; echo listening on 1 >&2; while :; do sleep 0.05; done";
+        let server = start(script, &log).await.unwrap();
+        server.stop().await.unwrap();
+        assert_eq!(*log.lock().unwrap(), ["listening on 1", "bye"]);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_dies_at_its_start_is_an_error_with_its_last_lines() {
+        let error = start("echo the port is in use >&2; exit 3", &Log::default()).await.err().unwrap();
+        let message = error.to_string();
+        assert!(message.contains("the port is in use") && message.contains('3'), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_dies_later_is_noticed() {
+        let mut server = start("echo listening on 1 >&2; exit 4", &Log::default()).await.unwrap();
+        assert!(matches!(server.ended().await, ServerProcessError::Died { .. }));
+        server.stop().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_an_error_that_says_how_to_make_it() {
+        let error =
+            ServerProcess::start(Path::new("/nowhere/tessera-server"), &[], |_| {}).await.err().unwrap();
+        assert!(error.to_string().contains("cargo build"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_want_to_end_is_killed() {
+        let log = Log::default();
+        let server =
+            start("trap '' TERM; echo listening on 1 >&2; while :; do sleep 1; done", &log).await.unwrap();
+        // Nobody waits ten seconds here.
+        tokio::time::pause();
+        server.stop().await.unwrap();
+        assert!(log.lock().unwrap().iter().any(|line| line.contains("killed")));
+    }
+}

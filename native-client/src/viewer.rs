@@ -1,0 +1,229 @@
+//! A spectator's session: the mosaics of a room, over as many streams as it takes.
+
+use std::mem;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tessera_wire::{FrameResponse, WatchMosaicRequest};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+use crate::address::ServerAddress;
+use crate::backoff::Backoff;
+use crate::error::{Asked, SessionError, Verdict, judge};
+use crate::identity::Room;
+use crate::summary::Tally;
+
+/// What is watched, and how.
+#[derive(Debug, Clone)]
+pub struct ViewerConfig {
+    /// The server.
+    pub server: ServerAddress,
+    /// The room.
+    pub room: Room,
+    /// At most so many mosaics a second; the server's limit if there is none.
+    pub max_fps: Option<u32>,
+    /// Whether a broken connection is made anew.
+    pub reconnect: bool,
+}
+
+/// What happens to a spectator.
+#[derive(Debug)]
+pub enum View {
+    /// The server shows us the room.
+    Watching,
+    /// A new mosaic, numbered from 1 on.
+    Mosaic(u64, Bytes),
+    /// The connection broke; the next try is after `wait`.
+    Lost {
+        /// What broke.
+        why: String,
+        /// Until the next try.
+        wait: Duration,
+    },
+}
+
+/// A spectator. [`Viewer::next`] drives it.
+#[derive(Debug)]
+pub struct Viewer {
+    config: ViewerConfig,
+    stop: CancellationToken,
+    state: State,
+    since: Option<Instant>,
+    tally: Tally,
+    backoff: Backoff,
+}
+
+#[derive(Debug)]
+enum State {
+    Apart(Duration),
+    Watching(Box<Streaming<FrameResponse>>),
+    Over,
+}
+
+impl Viewer {
+    /// A spectator until `stop` says so.
+    pub fn new(config: ViewerConfig, stop: CancellationToken) -> Self {
+        let state = State::Apart(Duration::ZERO);
+        Self { config, stop, state, since: None, tally: Tally::of_spectator(), backoff: Backoff::new() }
+    }
+
+    /// The figures so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// How long ago the first stream began, if one did.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.since.map(|since| since.elapsed())
+    }
+
+    /// Waits until somebody says stop.
+    pub async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// What happens next; `None` when it was stopped.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot go on. The tally still stands then.
+    pub async fn next(&mut self) -> Result<Option<View>, SessionError> {
+        let stop = self.stop.clone();
+        loop {
+            let state = mem::replace(&mut self.state, State::Over);
+            let view = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(None),
+                view = self.advance(state) => view?,
+            };
+            if view.is_some() || matches!(self.state, State::Over) {
+                return Ok(view);
+            }
+        }
+    }
+
+    async fn advance(&mut self, state: State) -> Result<Option<View>, SessionError> {
+        match state {
+            State::Over => Ok(None),
+            State::Apart(wait) => {
+                sleep(wait).await;
+                match self.watch().await {
+                    Ok(stream) => Ok(Some(self.watching(stream))),
+                    Err(status) => self.lost(&status).map(Some),
+                }
+            }
+            State::Watching(mut stream) => {
+                let message = stream.message().await;
+                let ended = || Status::unavailable("the stream ended");
+                match message.and_then(|message| message.ok_or_else(ended)) {
+                    Ok(response) => {
+                        self.state = State::Watching(stream);
+                        Ok(self.received(response))
+                    }
+                    Err(status) => self.lost(&status).map(Some),
+                }
+            }
+        }
+    }
+
+    async fn watch(&self) -> Result<Streaming<FrameResponse>, Status> {
+        let mut client = self.config.server.connect().await.map_err(Status::unavailable)?;
+        let request = WatchMosaicRequest {
+            room: self.config.room.to_string(),
+            max_fps: self.config.max_fps.unwrap_or_default(),
+            ..WatchMosaicRequest::default()
+        };
+        Ok(client.watch_mosaic(request).await?.into_inner())
+    }
+
+    fn watching(&mut self, stream: Streaming<FrameResponse>) -> View {
+        if self.since.is_some() {
+            self.tally.add_reconnect();
+        }
+        self.since.get_or_insert_with(Instant::now);
+        self.state = State::Watching(Box::new(stream));
+        View::Watching
+    }
+
+    /// A response without a picture only says that the connection lives.
+    fn received(&mut self, response: FrameResponse) -> Option<View> {
+        self.backoff = Backoff::new();
+        if response.frame_data.is_empty() {
+            return None;
+        }
+        self.tally.add_mosaic(response.frame_data.len());
+        Some(View::Mosaic(self.tally.received(), response.frame_data))
+    }
+
+    fn lost(&mut self, status: &Status) -> Result<View, SessionError> {
+        let (server, room) = (&self.config.server, &self.config.room);
+        let asked = Asked { server, room, id: None, was_in: self.since.is_some() };
+        match judge(status, asked) {
+            Verdict::TryAgain(why) if self.config.reconnect => {
+                let wait = self.backoff.next_wait();
+                self.state = State::Apart(wait);
+                Ok(View::Lost { why, wait })
+            }
+            Verdict::TryAgain(why) => Err(SessionError::Lost { server: server.clone(), why }),
+            Verdict::GiveUp(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake_server::{Act, FakeServer};
+
+    fn config(server: &FakeServer) -> ViewerConfig {
+        ViewerConfig { server: server.address(), room: Room::default(), max_fps: Some(5), reconnect: true }
+    }
+
+    async fn numbers(viewer: &mut Viewer, count: usize) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        while numbers.len() < count {
+            if let View::Mosaic(number, _) = viewer.next().await.unwrap().unwrap() {
+                numbers.push(number);
+            }
+        }
+        numbers
+    }
+
+    #[tokio::test]
+    async fn a_response_without_a_picture_is_no_mosaic() {
+        let server = FakeServer::start([]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        // The fake server shows nothing new in every second response.
+        assert_eq!(numbers(&mut viewer, 3).await, [1, 2, 3]);
+        assert_eq!(viewer.tally().received(), 3);
+        let asked = server.watched();
+        assert_eq!((asked[0].client_id.as_str(), asked[0].max_fps), ("", 5));
+    }
+
+    #[tokio::test]
+    async fn a_viewer_comes_back_when_the_stream_breaks() {
+        let server = FakeServer::start([Act::Break { after: 2, status: Status::unavailable("stopping") }]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        assert_eq!(numbers(&mut viewer, 4).await, [1, 2, 3, 4]);
+        assert_eq!(viewer.tally().reconnects(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_room_that_is_not_there_is_an_error() {
+        let server = FakeServer::start([Act::Deny(Status::not_found("no such room"))]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        assert!(matches!(viewer.next().await, Err(SessionError::NoRoom(_))));
+    }
+
+    #[tokio::test]
+    async fn a_viewer_that_is_told_to_stop_stops() {
+        let server = FakeServer::start([]);
+        let stop = CancellationToken::new();
+        let mut viewer = Viewer::new(config(&server), stop.clone());
+        numbers(&mut viewer, 1).await;
+        stop.cancel();
+        assert!(viewer.next().await.unwrap().is_none());
+    }
+}
