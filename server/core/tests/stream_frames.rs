@@ -3,7 +3,7 @@
 mod support;
 
 use support::{
-    TILE, TestServer, black, config, frame, jpeg, luma, picture, psnr, quadrant, shows, tile_frame,
+    TILE, TestServer, black, config, decoded, frame, inner, jpeg, picture, psnr, quadrant, shows, tile_frame,
 };
 use tessera_mosaic::{Fit, Limits};
 use tessera_wire::refusal::Reason;
@@ -74,36 +74,36 @@ async fn frames_of_any_size_are_scaled_to_their_tile() {
         let server = TestServer::with(&config).await;
         let original = picture(size.0, size.1, 3);
         let mosaic = server.join("client1").await.show(jpeg(&original)).await.frame_data;
-        let expected = scaled(&luma(&jpeg(&original)), size, fit);
+        let expected = inner(&scaled(&decoded(&jpeg(&original)), fit));
         let decibels = psnr(&quadrant(&mosaic, 0), &expected);
         assert!(decibels > 30.0, "{fit:?} {size:?}: {decibels} dB");
     }
 }
 
 /// What a tile of a frame should look like, by a scaler that the server does not use.
-fn scaled(luma: &[u8], (width, height): (u32, u32), fit: Fit) -> Vec<u8> {
+fn scaled(whole: &image::GrayImage, fit: Fit) -> image::GrayImage {
     use image::imageops::{FilterType, crop_imm, overlay, resize};
-    let whole = image::GrayImage::from_raw(width, height, luma.to_vec()).unwrap();
+    let (width, height) = whole.dimensions();
     let (across, down) = (f64::from(TILE.0) / f64::from(width), f64::from(TILE.1) / f64::from(height));
     let resized =
         |image: &image::GrayImage, width, height| resize(image, width, height, FilterType::Triangle);
     match fit {
-        Fit::Stretch => resized(&whole, TILE.0, TILE.1).into_raw(),
+        Fit::Stretch => resized(whole, TILE.0, TILE.1),
         Fit::Contain => {
             let scale = across.min(down);
             let even = |side: u32| ((f64::from(side) * scale / 2.0).round() * 2.0) as u32;
-            let part = resized(&whole, even(width), even(height));
+            let part = resized(whole, even(width), even(height));
             let mut tile = image::GrayImage::new(TILE.0, TILE.1);
             let (x, y) = ((TILE.0 - part.width()) / 4 * 2, (TILE.1 - part.height()) / 4 * 2);
             overlay(&mut tile, &part, x.into(), y.into());
-            tile.into_raw()
+            tile
         }
         Fit::Cover => {
             let scale = across.max(down);
             let seen = |side: u32| (f64::from(side) / scale).round() as u32;
             let (seen_width, seen_height) = (seen(TILE.0), seen(TILE.1));
             let (x, y) = ((width - seen_width) / 2, (height - seen_height) / 2);
-            resized(&crop_imm(&whole, x, y, seen_width, seen_height).to_image(), TILE.0, TILE.1).into_raw()
+            resized(&crop_imm(whole, x, y, seen_width, seen_height).to_image(), TILE.0, TILE.1)
         }
     }
 }

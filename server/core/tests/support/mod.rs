@@ -273,20 +273,29 @@ pub fn tile_frame(seed: u32) -> Vec<u8> {
 
 /// The luma of one quadrant of a 2x2 mosaic, decoded by a decoder that is not the server's.
 pub fn quadrant(mosaic: &[u8], slot: usize) -> Vec<u8> {
-    let decoded = image::load_from_memory_with_format(mosaic, image::ImageFormat::Jpeg).unwrap().into_luma8();
+    let decoded = decoded(mosaic);
     let (width, height) = (decoded.width() / 2, decoded.height() / 2);
     let (x, y) = (slot as u32 % 2 * width, slot as u32 / 2 * height);
-    image::imageops::crop_imm(&decoded, x, y, width, height).to_image().into_raw()
+    inner(&image::imageops::crop_imm(&decoded, x, y, width, height).to_image())
 }
 
 /// The luma of a black quadrant.
 pub fn black() -> Vec<u8> {
-    vec![0; (TILE.0 * TILE.1) as usize]
+    inner(&image::GrayImage::new(TILE.0, TILE.1))
 }
 
-/// The luma of a JPEG, decoded by the same decoder as [`quadrant`].
+/// The luma of a frame of the tile's size, as [`quadrant`] gives it.
 pub fn luma(jpeg: &[u8]) -> Vec<u8> {
-    image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg).unwrap().into_luma8().into_raw()
+    inner(&decoded(jpeg))
+}
+
+pub fn decoded(jpeg: &[u8]) -> image::GrayImage {
+    image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg).unwrap().into_luma8()
+}
+
+/// Without the edge, where decoders blend chroma across the seams of a mosaic.
+pub fn inner(tile: &image::GrayImage) -> Vec<u8> {
+    image::imageops::crop_imm(tile, 2, 2, tile.width() - 4, tile.height() - 4).to_image().into_raw()
 }
 
 /// Peak signal-to-noise ratio of two planes, in dB.

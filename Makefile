@@ -1,0 +1,46 @@
+# Names for the lines one types. Each is also a plain cargo line; README.md lists them.
+
+CARGO ?= cargo
+WASM := wasm32-unknown-unknown
+PYTHON := target/python/bin/python
+CLIPS ?= clips/1.mp4 clips/2.mp4 clips/3.mp4 clips/4.mp4
+
+.PHONY: help run demo test lint bench build-deps test-deps wasm-target
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## The server on http://localhost:50051
+	$(CARGO) run --release
+
+demo: build-deps ## Server and four clients on the sample clips, until Ctrl-C; CLIPS="a.mp4 b.mp4" for others
+	$(CARGO) build --release -p tessera-server -p tessera-client
+	@exec $(CARGO) run --release -q -p tessera-client -- demo --with-server --loop --no-save $(CLIPS)
+
+test: build-deps test-deps wasm-target $(PYTHON) ## All tests, after installing what they need; SKIP_E2E=1 leaves other programs out
+	$(CARGO) test --workspace
+	$(CARGO) build -p tessera-web -p tessera-mosaic --target $(WASM)
+
+lint: wasm-target ## Formatting, clippy and docs, without a warning
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p tessera-web -p tessera-mosaic --target $(WASM) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+build-deps:
+	@scripts/install.sh c++:g++
+
+test-deps:
+	@[ "$(SKIP_E2E)" = 1 ] || scripts/install.sh cjpeg:libjpeg-turbo-progs djpeg:libjpeg-turbo-progs ffmpeg:ffmpeg
+
+# rustup may be told not to install targets by itself, so it is told to.
+wasm-target:
+	@rustc --print target-libdir --target $(WASM) 2>/dev/null | xargs -I{} test -d {} \
+	  || rustup target add $(WASM) \
+	  || { echo "the target $(WASM) is missing: install it with your Rust toolchain"; exit 1; }
+
+# Python for the test of the original's kind of client; without Python that test says that it was skipped.
+$(PYTHON): server/core/tests/python/requirements.txt
+	@if [ "$(SKIP_E2E)" = 1 ] || ! command -v python3 >/dev/null; then \
+	  echo "no Python clients in the tests: SKIP_E2E=1 or no python3"; \
+	else scripts/venv.sh target/python $<; fi
