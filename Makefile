@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 WASM := wasm32-unknown-unknown
-PYTHON := target/python/bin/python
+PYTHON := target/python/.ready
 CLIPS ?= clips/1.mp4 clips/2.mp4 clips/3.mp4 clips/4.mp4
 
 .PHONY: help run demo test lint bench build-deps test-deps wasm-target

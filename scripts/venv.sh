@@ -10,4 +10,4 @@ fi
 rm -rf "$folder"
 python3 -m venv "$folder"
 "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
-touch "$folder/bin/python"
+touch "$folder/.ready"
