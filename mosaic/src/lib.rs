@@ -41,6 +41,7 @@ mod limits;
 mod picture;
 mod probe;
 mod scale;
+mod simd;
 mod splice;
 mod tables;
 mod tile;
