@@ -27,6 +27,16 @@ lint: wasm-target ## Formatting, clippy and docs, without a warning
 	$(CARGO) clippy -p tessera-web -p tessera-mosaic --target $(WASM) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
+bench: build-deps ## Every step timed, the splice beside a memcpy, the server's CPU; PEERS=1 sets OpenCV beside it
+	$(CARGO) build --release -p tessera-server -p tessera-bench
+	$(CARGO) bench -p tessera-bench
+ifeq ($(PEERS),1)
+	@scripts/venv.sh target/peers bench/peers/requirements.txt
+	target/release/tessera-bench compare
+else
+	target/release/tessera-bench server
+endif
+
 build-deps:
 	@scripts/install.sh c++:g++
 

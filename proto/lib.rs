@@ -1,7 +1,9 @@
-//! The wire of Tessera: what `video_concat.proto` says, as Rust.
+//! The wire of Tessera: what `video_concat.proto` says, as Rust, and what a name may be on it.
 //!
 //! The comments on the messages are the proto's own; `docs/wire.md` tells how they are used.
 //! The same library serves the native programs and wasm32.
+
+mod name;
 
 /// Messages, and the service's client and server.
 // Generated code does not follow our lints; the proto's comments become its docs.
@@ -19,3 +21,4 @@ mod generated {
 }
 
 pub use generated::*;
+pub use name::{MAX_NAME_BYTES, NameError, check_name};

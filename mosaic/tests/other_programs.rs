@@ -23,7 +23,9 @@ fn skipped(what: &str) -> bool {
 
 fn run(program: &str, arguments: &[&str]) -> Output {
     let output = Command::new(program).args(arguments).output();
-    output.unwrap_or_else(|error| panic!("{program}: {error}; install it (`make deps`) or set SKIP_E2E=1"))
+    output.unwrap_or_else(|error| {
+        panic!("{program}: {error}; `make test` installs it; SKIP_E2E=1 leaves it out")
+    })
 }
 
 /// A colourful picture: interleaved R, G, B.

@@ -13,8 +13,8 @@ use tonic::transport::{Channel, Endpoint};
 /// The client that tonic made of the proto.
 pub(crate) type Client = VideoProcessingServiceClient<Channel>;
 
-/// Bytes of the largest message either way: a mosaic of 1920 x 1920 at quality 100 stays below.
-pub(crate) const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// Bytes of the largest message either way: more than any mosaic of noise at the usual sizes.
+pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A peer that vanished without a word is found by a ping that stays unanswered.

@@ -286,7 +286,7 @@ pub enum DemoArgsError {
     Source(#[from] SourceError),
     /// More clients than can be named.
     #[error(transparent)]
-    Name(#[from] crate::identity::NameError),
+    Name(#[from] tessera_wire::NameError),
 }
 
 /// The four clips that come with the program's source.

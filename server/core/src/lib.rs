@@ -48,7 +48,6 @@ use tracing::{error, info};
 pub use cli::Cli;
 pub use config::{Config, Listen, LogFormat};
 pub use http::Page;
-pub use names::{ClientId, DisplayName, MAX_NAME_BYTES, NameError, RoomId, Session};
 pub use shutdown::Signals;
 
 use lobby::Lobby;

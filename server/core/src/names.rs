@@ -4,46 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use constant_time_eq::constant_time_eq_16;
-use thiserror::Error;
-
-/// The longest name, in bytes of UTF-8 after trimming.
-pub const MAX_NAME_BYTES: usize = 64;
-
-/// Why a text is no name. It says which field it was and what it takes.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum NameError {
-    /// Nothing but white space.
-    #[error("{0} is empty: it takes 1 to {MAX_NAME_BYTES} bytes of UTF-8")]
-    Empty(&'static str),
-    /// More than [`MAX_NAME_BYTES`].
-    #[error("{0} has {1} bytes: it takes 1 to {MAX_NAME_BYTES} bytes of UTF-8")]
-    TooLong(&'static str, usize),
-    /// A character that could break a line of the log or turn the text around on a screen.
-    #[error("{0} has the character {1:?}: control and bidirectional characters are not allowed")]
-    Character(&'static str, char),
-}
-
-/// `text` as the name `field`, trimmed.
-fn name(field: &'static str, text: &str) -> Result<Arc<str>, NameError> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(NameError::Empty(field));
-    }
-    if text.len() > MAX_NAME_BYTES {
-        return Err(NameError::TooLong(field, text.len()));
-    }
-    match text.chars().find(|&c| is_treacherous(c)) {
-        Some(character) => Err(NameError::Character(field, character)),
-        None => Ok(text.into()),
-    }
-}
-
-/// Control characters, line and paragraph separators, and what changes the direction of text
-/// (Unicode Standard Annex #9, explicit formatting characters and marks).
-fn is_treacherous(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-}
+use tessera_wire::{NameError, check_name};
 
 /// Who somebody is in a room. Compared byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -56,7 +17,7 @@ impl ClientId {
     ///
     /// [`NameError`] when it is empty, too long, or has a forbidden character.
     pub fn new(text: &str) -> Result<Self, NameError> {
-        name("client_id", text).map(Self)
+        check_name(text).map(|name| Self(name.into()))
     }
 
     /// The slot that `clientK` asks for by its name, counted from 0: K - 1, with K decimal and without
@@ -85,9 +46,9 @@ impl DisplayName {
     ///
     /// [`NameError`] when it is too long or has a forbidden character.
     pub fn new(text: &str, id: &ClientId) -> Result<Self, NameError> {
-        match name("display_name", text) {
-            Err(NameError::Empty(_)) => Ok(Self(id.0.clone())),
-            checked => checked.map(Self),
+        match check_name(text) {
+            Err(NameError::Empty) => Ok(Self(id.0.clone())),
+            checked => checked.map(|name| Self(name.into())),
         }
     }
 }
@@ -114,9 +75,9 @@ impl RoomId {
     ///
     /// [`NameError`] when it is too long or has a forbidden character.
     pub fn new(text: &str) -> Result<Self, NameError> {
-        match name("room", text) {
-            Err(NameError::Empty(_)) => Ok(Self::main()),
-            checked => checked.map(Self),
+        match check_name(text) {
+            Err(NameError::Empty) => Ok(Self::main()),
+            checked => checked.map(|name| Self(name.into())),
         }
     }
 }
@@ -165,22 +126,6 @@ impl fmt::Debug for Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_is_1_to_64_bytes_after_trimming() {
-        assert_eq!(ClientId::new("  robot \n").unwrap().to_string(), "robot");
-        assert_eq!(ClientId::new(" "), Err(NameError::Empty("client_id")));
-        assert!(ClientId::new(&"x".repeat(64)).is_ok());
-        assert_eq!(ClientId::new(&"é".repeat(33)), Err(NameError::TooLong("client_id", 66)));
-    }
-
-    #[test]
-    fn a_name_that_breaks_lines_or_turns_text_is_refused() {
-        for text in ["a\nb", "a\0b", "a\u{202E}b", "a\u{2066}b", "a\u{2028}b", "a\u{7f}b"] {
-            assert!(matches!(ClientId::new(text), Err(NameError::Character(..))), "{text:?}");
-        }
-        assert!(ClientId::new("<b>Zoë 김</b>").is_ok());
-    }
 
     #[test]
     fn an_empty_room_is_main_and_an_empty_display_name_is_the_id() {

@@ -196,10 +196,19 @@ impl Room {
         let ticket = self.next_ticket();
         let occupant = &mut self.occupants[position];
         let replaced = std::mem::replace(&mut occupant.ticket, ticket);
+        let old_id = std::mem::replace(&mut occupant.id, join.id);
         // A client that starts anew counts its frames anew.
-        (occupant.id, occupant.name, occupant.heard) = (join.id, join.name, now);
+        (occupant.name, occupant.heard) = (join.name, now);
         (occupant.newest_push, occupant.refusals_in_a_row) = (0, 0);
-        Joined { ticket, slot: occupant.slot, session: occupant.session, replaced: Some(replaced) }
+        let is_renamed = old_id != occupant.id;
+        let joined =
+            Joined { ticket, slot: occupant.slot, session: occupant.session, replaced: Some(replaced) };
+        if is_renamed {
+            let new_id = occupant.id.clone();
+            self.departed.retain(|id| *id != new_id);
+            self.note_departed(old_id);
+        }
+        joined
     }
 
     fn sit_down(&mut self, join: Join, fresh: Session, now: Instant) -> Result<Joined, JoinError> {
@@ -230,13 +239,17 @@ impl Room {
         let occupant = self.occupants.swap_remove(position);
         let until = (departure == Departure::Broken).then(|| now + KEPT);
         self.seating.give_back(occupant.slot, &occupant.id, occupant.session, until);
-        self.departed.push_back(occupant.id);
-        if self.departed.len() > DEPARTED {
-            self.departed.pop_front();
-        }
+        self.note_departed(occupant.id);
         self.layout_version += 1;
         self.sequence += 1;
         true
+    }
+
+    fn note_departed(&mut self, id: ClientId) {
+        self.departed.push_back(id);
+        if self.departed.len() > DEPARTED {
+            self.departed.pop_front();
+        }
     }
 
     /// Notes that the holder of `ticket` said something.

@@ -98,6 +98,7 @@ fn a_session_takes_its_seat_over_under_another_id_but_not_under_one_in_use() {
     assert_eq!(call.ask("b", Some(first.session), None).unwrap_err(), JoinError::IdTaken);
     let renamed = call.ask("c", Some(first.session), None).unwrap();
     assert_eq!((renamed.slot, renamed.replaced), (first.slot, Some(first.ticket)));
+    assert_eq!(call.room.attendance().left, [ClientId::new("a").unwrap()], "nobody is a any more");
 }
 
 #[test]

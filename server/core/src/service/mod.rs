@@ -91,8 +91,9 @@ struct Application<'a> {
 
 impl Application<'_> {
     fn join(&self) -> Result<Join, Status> {
-        let id = ClientId::new(self.client_id).map_err(|error| status::name(&error))?;
-        let name = DisplayName::new(self.display_name, &id).map_err(|error| status::name(&error))?;
+        let id = ClientId::new(self.client_id).map_err(|error| status::name("client_id", error))?;
+        let name =
+            DisplayName::new(self.display_name, &id).map_err(|error| status::name("display_name", error))?;
         let preferred = self.preferred_slot.and_then(|slot| usize::try_from(slot).ok());
         Ok(Join { id, name, session: Session::parse(self.session), preferred })
     }
@@ -101,7 +102,7 @@ impl Application<'_> {
 impl Service {
     /// The room of that name.
     fn room(&self, name: &str) -> Result<Arc<OpenRoom>, Status> {
-        let id = RoomId::new(name).map_err(|error| status::name(&error))?;
+        let id = RoomId::new(name).map_err(|error| status::name("room", error))?;
         self.lobby.find(&id).map_err(|error| status::no_such_room(&error))
     }
 

@@ -12,7 +12,7 @@ pub(super) async fn push(service: &Service, request: FrameRequest) -> Result<Pus
     let room = service.room(&request.room)?;
     let id = match request.client_id.as_str() {
         "" => None,
-        id => Some(ClientId::new(id).map_err(|error| status::name(&error))?),
+        id => Some(ClientId::new(id).map_err(|error| status::name("client_id", error))?),
     };
     let session = Session::parse(&request.session);
     let ticket = room.seats.seat_of_push(id.as_ref(), session.as_ref()).map_err(status::push)?;

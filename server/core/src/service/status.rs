@@ -1,14 +1,15 @@
 //! The gRPC statuses that this server gives, all of them.
 
+use tessera_wire::NameError;
 use tonic::Status;
 
 use crate::lobby::NoSuchRoom;
-use crate::names::NameError;
 use crate::room::{JoinError, MAX_REFUSALS, PushError};
 use crate::seat::End;
 
-pub(super) fn name(error: &NameError) -> Status {
-    Status::invalid_argument(error.to_string())
+/// `field` holds no name.
+pub(super) fn name(field: &str, error: NameError) -> Status {
+    Status::invalid_argument(format!("{field}: {error}"))
 }
 
 pub(super) fn no_such_room(error: &NoSuchRoom) -> Status {
