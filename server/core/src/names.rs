@@ -8,7 +8,7 @@ use tessera_wire::{NameError, check_name};
 
 /// Who somebody is in a room. Compared byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ClientId(Arc<str>);
+pub(crate) struct ClientId(Arc<str>);
 
 impl ClientId {
     /// Checks an id.
@@ -16,7 +16,7 @@ impl ClientId {
     /// # Errors
     ///
     /// [`NameError`] when it is empty, too long, or has a forbidden character.
-    pub fn new(text: &str) -> Result<Self, NameError> {
+    pub(crate) fn new(text: &str) -> Result<Self, NameError> {
         check_name(text).map(|name| Self(name.into()))
     }
 
@@ -37,7 +37,7 @@ impl fmt::Display for ClientId {
 
 /// What people see over a tile. A stranger's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DisplayName(Arc<str>);
+pub(crate) struct DisplayName(Arc<str>);
 
 impl DisplayName {
     /// Checks a display name; an empty one is the client's id.
@@ -45,7 +45,7 @@ impl DisplayName {
     /// # Errors
     ///
     /// [`NameError`] when it is too long or has a forbidden character.
-    pub fn new(text: &str, id: &ClientId) -> Result<Self, NameError> {
+    pub(crate) fn new(text: &str, id: &ClientId) -> Result<Self, NameError> {
         match check_name(text) {
             Err(NameError::Empty) => Ok(Self(id.0.clone())),
             checked => checked.map(|name| Self(name.into())),
@@ -61,11 +61,11 @@ impl fmt::Display for DisplayName {
 
 /// Which call it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RoomId(Arc<str>);
+pub(crate) struct RoomId(Arc<str>);
 
 impl RoomId {
     /// The room of those who name none.
-    pub fn main() -> Self {
+    pub(crate) fn main() -> Self {
         Self("main".into())
     }
 
@@ -74,7 +74,7 @@ impl RoomId {
     /// # Errors
     ///
     /// [`NameError`] when it is too long or has a forbidden character.
-    pub fn new(text: &str) -> Result<Self, NameError> {
+    pub(crate) fn new(text: &str) -> Result<Self, NameError> {
         match check_name(text) {
             Err(NameError::Empty) => Ok(Self::main()),
             checked => checked.map(|name| Self(name.into())),
@@ -90,29 +90,29 @@ impl fmt::Display for RoomId {
 
 /// The secret that proves a seat. It is shown to its owner only and never to a log.
 #[derive(Clone, Copy)]
-pub struct Session([u8; 16]);
+pub(crate) struct Session([u8; 16]);
 
 impl Session {
     /// A session that nobody can guess.
-    pub fn random() -> Self {
+    pub(crate) fn random() -> Self {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("a system without randomness cannot keep secrets");
         Self(bytes)
     }
 
     /// Reads a session as [`Session::reveal`] writes it; anything else proves nothing.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         u128::from_str_radix(text, 16).ok().filter(|_| is_hex).map(|number| Self(number.to_be_bytes()))
     }
 
     /// The secret as 32 hexadecimal digits, for its owner.
-    pub fn reveal(&self) -> String {
+    pub(crate) fn reveal(&self) -> String {
         format!("{:032x}", u128::from_be_bytes(self.0))
     }
 
     /// Whether both are the same, in a time that does not tell how far they match.
-    pub fn proves(&self, other: &Self) -> bool {
+    pub(crate) fn proves(&self, other: &Self) -> bool {
         constant_time_eq_16(&self.0, &other.0)
     }
 }
