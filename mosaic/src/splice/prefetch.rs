@@ -1,8 +1,8 @@
 //! Asks for memory ahead of its use.
 //!
 //! Between two mosaics a server moves megabytes, so tiles are no longer near the processor when they are
-//! spliced, and the hardware's own prefetching starts anew with every segment: without this a splice takes
-//! twice as long as a memcpy, with it little longer.
+//! spliced, and the hardware's own prefetching starts anew with every segment: without this a splice took a
+//! third longer there (`bench/README.md` tells how that is measured).
 
 #![allow(unsafe_code, reason = "the hint to the processor is an intrinsic; there is no safe one")]
 
