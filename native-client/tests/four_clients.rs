@@ -47,7 +47,7 @@ async fn send_whole_clip(server: SocketAddr, folder: PathBuf, number: usize) {
     assert_eq!(summary.matches("Received result ").count(), frames, "{id}");
 }
 
-/// The work of `jobs`, two at a time.
+/// The work of all `jobs`, side by side.
 async fn all(jobs: impl IntoIterator<Item = impl Future<Output = ()> + Send + 'static>) {
     let mut running = JoinSet::new();
     for job in jobs {
@@ -119,8 +119,9 @@ fn assert_quadrant(mosaic: &Luma, slot: usize, expected: Option<&[u8]>, which: &
     let quadrant = mosaic.quadrant(slot);
     match expected {
         Some(tile) => {
+            // In a slow clip the frame before would still have 37.
             let psnr = psnr(&quadrant, tile);
-            assert!(psnr > 30.0, "{which}, slot {slot}: {psnr:.1} dB");
+            assert!(psnr > 40.0, "{which}, slot {slot}: {psnr:.1} dB");
         }
         None => assert!(quadrant.iter().all(|&luma| luma == 0), "{which}: slot {slot} is not black"),
     }
