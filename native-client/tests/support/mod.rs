@@ -1,6 +1,7 @@
 //! The real server on a port of its own, the real program, and eyes for what comes back.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -156,11 +157,11 @@ pub fn figure(summary: &str, name: &str) -> usize {
 }
 
 /// Whether other programs are to be left out, which is said.
-#[expect(clippy::print_stderr, reason = "who skips a test is to see it")]
+#[expect(clippy::explicit_write, reason = "a passing test's eprintln! is not shown")]
 pub fn skipped(what: &str) -> bool {
     let skip = std::env::var_os("SKIP_E2E").is_some_and(|value| value == "1");
     if skip {
-        eprintln!("skipped, as SKIP_E2E=1: {what}");
+        writeln!(std::io::stderr(), "skipped, as SKIP_E2E=1: {what}").unwrap();
     }
     skip
 }

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "each test file has it as a module of its own")]
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -52,15 +53,15 @@ impl Python {
 }
 
 /// Says that a test is skipped, and why.
-#[expect(clippy::print_stderr, reason = "who skips a test is to see it")]
+#[expect(clippy::explicit_write, reason = "a passing test's eprintln! is not shown")]
 fn skipped(what: &str, why: &str) -> Option<Python> {
-    eprintln!("skipped, as {why}: {what}");
+    writeln!(std::io::stderr(), "skipped, as {why}: {what}").unwrap();
     None
 }
 
 /// The workspace.
-pub fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+pub fn root() -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).canonicalize().unwrap()
 }
 
 /// What a program wrote, for people.
