@@ -2,6 +2,7 @@
 //! its MCUs, padding and no more, so that a damaged frame is refused and not shown.
 
 use std::num::Wrapping;
+use std::ops::Range;
 
 use memchr::memchr_iter;
 
@@ -12,6 +13,7 @@ use crate::huffman::{Decoder, Flaw};
 use crate::limits::FrameError;
 use crate::picture::Picture;
 use crate::probe::{Coding, Header, Scan, Tables};
+use crate::simd::{self, Loop};
 use crate::tables::{CHROMA_AC, CHROMA_DC, HuffmanSpec, LUMA_AC, LUMA_DC, ZIGZAG};
 
 /// A JPEG that can be decoded here, and how.
@@ -58,7 +60,8 @@ impl<'a> Plan<'a> {
         let luma = factors[0];
         let is_known = |whole: u8, part: u8| part > 0 && [1, 2, 4].map(|n| n * part).contains(&whole);
         let all_known = factors.iter().all(|part| is_known(luma.0, part.0) && is_known(luma.1, part.1));
-        let blocks_in_mcu: u8 = factors.iter().map(|(across, down)| across * down).sum();
+        let blocks_in_mcu: u32 =
+            factors.iter().map(|&(across, down)| u32::from(across) * u32::from(down)).sum();
         // T.81 B.2.3: at most ten blocks in an MCU.
         if !all_known || blocks_in_mcu > 10 {
             return None;
@@ -116,10 +119,10 @@ impl<'a> Plan<'a> {
         for first in (0..count).step_by(interval) {
             let mut reader = BitReader::new(segments.next()?);
             parts.iter_mut().for_each(|part| part.dc = 0);
-            for number in first..count.min(first + interval) {
-                let place = (number % mcus.0, number / mcus.0);
-                self.mcu(&mut reader, &mut parts, place).map_err(damaged)?;
-            }
+            let numbers = first..count.min(first + interval);
+            let components = &mut self.components;
+            let mcus = Mcus { components, parts: &mut parts, reader: &mut reader, numbers, across: mcus.0 };
+            simd::widest(mcus).map_err(damaged)?;
             if !reader.is_at_end() {
                 return Err(damaged(Flaw::Trailing));
             }
@@ -154,25 +157,6 @@ impl<'a> Plan<'a> {
         Ok(parts)
     }
 
-    /// Decodes the MCU at a place, which is a block where a scan has one component alone.
-    #[inline]
-    fn mcu(
-        &mut self,
-        reader: &mut BitReader<'_>,
-        parts: &mut [Part],
-        (column, row): (usize, usize),
-    ) -> Result<(), Flaw> {
-        for part in parts {
-            for y in 0..part.blocks.1 {
-                for x in 0..part.blocks.0 {
-                    let place = (column * part.blocks.0 + x, row * part.blocks.1 + y);
-                    self.components[part.component].block(reader, part, place)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// The planes as a 4:2:0 picture.
     fn picture(self) -> Result<Picture, FrameError> {
         let (width, height) = (self.header.width(), self.header.height());
@@ -191,9 +175,39 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Decodes the MCUs of these numbers, of which there are `across` in a row. Where a scan has one component
+/// alone, an MCU is a block.
+struct Mcus<'a, 'r> {
+    components: &'a mut [Component],
+    parts: &'a mut [Part],
+    reader: &'a mut BitReader<'r>,
+    numbers: Range<usize>,
+    across: usize,
+}
+
+impl Loop for Mcus<'_, '_> {
+    type Output = Result<(), Flaw>;
+
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        for number in self.numbers {
+            let (column, row) = (number % self.across, number / self.across);
+            for part in &mut *self.parts {
+                for y in 0..part.blocks.1 {
+                    for x in 0..part.blocks.0 {
+                        let place = (column * part.blocks.0 + x, row * part.blocks.1 + y);
+                        self.components[part.component].block(self.reader, part, place)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Component {
     /// Decodes the block at column `x` and row `y`.
-    #[inline]
+    #[inline(always)]
     fn block(
         &mut self,
         reader: &mut BitReader<'_>,
@@ -238,7 +252,7 @@ impl Component {
         // Samples of this plane for two of luma: two, one, or half a one.
         let span = |blocks: usize, most: usize, at: usize| {
             let first = at * 2 * blocks / most;
-            first..(at * 2 + 2).strict_mul(blocks).div_ceil(most).max(first + 1)
+            first..((at * 2 + 2) * blocks).div_ceil(most).max(first + 1)
         };
         let mut out = Vec::with_capacity(width * height);
         for y in 0..height {
@@ -333,4 +347,37 @@ fn malformed(what: &str) -> FrameError {
 
 fn damaged(flaw: Flaw) -> FrameError {
     FrameError::Malformed(format!("its data is damaged: {flaw}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Quality;
+    use crate::limits::Limits;
+    use crate::{encode, probe};
+
+    #[test]
+    fn plain_and_wide_vectors_agree_to_the_bit() {
+        let samples =
+            (0..80 * 48 * 3).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<_>>();
+        let picture = Picture::from_rgb(80, 48, &samples).unwrap();
+        let jpeg = encode::jpeg(&picture, Quality::new(85).unwrap());
+        let header = probe(&jpeg, &Limits::default()).unwrap();
+        let scan = &header.scans[0];
+        let planes = [false, true].map(|is_wide| {
+            let mut plan = Plan::new(&header).unwrap();
+            let mut parts = plan.parts(&jpeg[scan.parameters.clone()], &scan.tables).unwrap();
+            let mut segments = Segments::new(&jpeg[scan.data.clone()]);
+            for row in 0..3 {
+                let mut reader = BitReader::new(segments.next().unwrap());
+                parts.iter_mut().for_each(|part| part.dc = 0);
+                let numbers = row * 5..row * 5 + 5;
+                let components = &mut plan.components;
+                let mcus = Mcus { components, parts: &mut parts, reader: &mut reader, numbers, across: 5 };
+                assert_eq!(if is_wide { simd::widest(mcus) } else { mcus.run() }, Ok(()));
+            }
+            plan.components.into_iter().map(|component| component.plane).collect::<Vec<_>>()
+        });
+        assert_eq!(planes[0], planes[1]);
+    }
 }

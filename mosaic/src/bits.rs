@@ -16,7 +16,7 @@ impl<'a> BitWriter<'a> {
     }
 
     /// Appends the low `length` bits of `code`; `length` is at most 32 and the bits above it are zero.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&mut self, code: u32, length: u32) {
         debug_assert!(length <= 32 && u64::from(code) >> length == 0);
         self.bits = self.bits << length | u64::from(code);
@@ -27,7 +27,7 @@ impl<'a> BitWriter<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_word(&mut self, word: u32) {
         // A byte of ones carries into its neighbour when one is added: no byte is 0xFF if none does.
         if word & 0x8080_8080 & !word.wrapping_add(0x0101_0101) == 0 {
@@ -69,7 +69,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// Reads ahead until at least 32 bits are there, or all that are left.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn refill(&mut self) {
         if self.available >= 32 {
             return;
@@ -100,13 +100,13 @@ impl<'a> BitReader<'a> {
     }
 
     /// The next 16 bits, with zeros where there are none left.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn peek16(&self) -> usize {
         (self.bits >> 48) as usize
     }
 
     /// Takes `count` bits, at most 32, or none and `None` if there are not so many.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self, count: u32) -> Option<u32> {
         let left = self.available.checked_sub(count)?;
         // Two shifts, as a shift by 64 is none.

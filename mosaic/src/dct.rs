@@ -33,7 +33,7 @@ const F2_562: Wrapping<i32> = Wrapping(20995);
 const F3_072: Wrapping<i32> = Wrapping(25172);
 
 /// The coefficients of 8x8 samples in rows of `stride`, eight times their true size, in natural order.
-#[inline]
+#[inline(always)]
 pub(crate) fn forward(samples: &[u8], stride: usize) -> Block {
     let mut block = Block::default();
     for (row, samples) in samples.chunks(stride).take(8).enumerate() {
@@ -48,38 +48,39 @@ pub(crate) fn forward(samples: &[u8], stride: usize) -> Block {
 }
 
 /// The samples, row by row, of dequantised coefficients in natural order.
-#[inline]
+#[inline(always)]
 pub(crate) fn inverse(mut block: Block) -> [[u8; 8]; 8] {
     inverse_pass(&mut block, CONST_BITS - PASS1_BITS);
     block = transposed(&block);
     inverse_pass(&mut block, CONST_BITS + PASS1_BITS + 3);
-    transposed(&block).map(|row| row.map(|sample| level(sample.0)))
+    let block = transposed(&block);
+    array::from_fn(|row| array::from_fn(|column| level(block[row][column].0)))
 }
 
 /// The one sample value of a block whose only dequantised coefficient is `dc`: what [`inverse`] gives.
-#[inline]
+#[inline(always)]
 pub(crate) fn inverse_dc(dc: i32) -> u8 {
     level(descale(Wrapping(dc), 3).0)
 }
 
 /// A sample of a difference from the middle (T.81 A.3.1).
-#[inline]
+#[inline(always)]
 fn level(difference: i32) -> u8 {
     difference.saturating_add(128).clamp(0, 255).cast_unsigned() as u8
 }
 
-#[inline]
+#[inline(always)]
 fn transposed(block: &Block) -> Block {
     array::from_fn(|row| array::from_fn(|column| block[column][row]))
 }
 
-#[inline]
+#[inline(always)]
 fn descale(value: Wrapping<i32>, bits: usize) -> Wrapping<i32> {
     (value + Wrapping(1 << (bits - 1))) >> bits
 }
 
 /// One-dimensional transforms over the first index, one for each lane of the second.
-#[inline]
+#[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "a lane crosses all eight arrays")]
 fn forward_pass(block: &mut Block, bits: usize, plain: impl Fn(Wrapping<i32>) -> Wrapping<i32>) {
     for lane in 0..8 {
@@ -108,7 +109,7 @@ fn forward_pass(block: &mut Block, bits: usize, plain: impl Fn(Wrapping<i32>) ->
 }
 
 /// One-dimensional inverse transforms over the first index, one for each lane of the second.
-#[inline]
+#[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "a lane crosses all eight arrays")]
 fn inverse_pass(block: &mut Block, bits: usize) {
     for lane in 0..8 {

@@ -8,6 +8,7 @@ use crate::format::{MCU, Quality};
 use crate::header::{self, marker_after};
 use crate::huffman::{Encoder, MCU_BLOCKS};
 use crate::picture::Picture;
+use crate::simd::{self, Loop};
 use crate::tables::quantisation;
 
 /// Encodes `picture`, of any size, as a baseline 4:2:0 JPEG with the standard's tables and one restart
@@ -31,7 +32,7 @@ pub(crate) fn scan(picture: &Picture, quality: Quality, out: &mut Vec<u8>) -> Ve
     let mut ends = Vec::with_capacity(rows);
     for row in 0..rows {
         let mut writer = BitWriter::new(out);
-        mcu_row(picture, row, &quantisers, &mut writer);
+        simd::widest(McuRow { picture, row, quantisers: &quantisers, writer: &mut writer });
         writer.finish();
         out.extend_from_slice(&[0xFF, marker_after(row, rows)]);
         ends.push((out.len() - begin) as u32);
@@ -40,23 +41,36 @@ pub(crate) fn scan(picture: &Picture, quality: Quality, out: &mut Vec<u8>) -> Ve
 }
 
 /// Writes one row of MCUs, which is one restart interval.
-fn mcu_row(picture: &Picture, row: usize, quantisers: &[Quantiser; 2], writer: &mut BitWriter<'_>) {
-    let encoders = Encoder::standard();
-    let strides = [0, 1, 2].map(|plane| picture.plane_size(plane).0 as usize);
-    let mut dc = [0; 3];
-    for column in 0..(picture.width() / MCU) as usize {
-        for (component, block) in MCU_BLOCKS.into_iter().zip(0..) {
-            let (x, y) = if component == 0 {
-                (2 * column + (block & 1), 2 * row + (block >> 1))
-            } else {
-                (column, row)
-            };
-            let stride = strides[component];
-            let samples = &picture.planes[component][y * 8 * stride + x * 8..];
-            let table = usize::from(component > 0);
-            let coefficients = quantisers[table].quantise(&dct::forward(samples, stride));
-            encoders[table].block(writer, &coefficients, dc[component]);
-            dc[component] = coefficients[0];
+struct McuRow<'a, 'w> {
+    picture: &'a Picture,
+    row: usize,
+    quantisers: &'a [Quantiser; 2],
+    writer: &'a mut BitWriter<'w>,
+}
+
+impl Loop for McuRow<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { picture, row, quantisers, writer } = self;
+        let encoders = Encoder::standard();
+        let strides = [0, 1, 2].map(|plane| picture.plane_size(plane).0 as usize);
+        let mut dc = [0; 3];
+        for column in 0..(picture.width() / MCU) as usize {
+            for (component, block) in MCU_BLOCKS.into_iter().zip(0..) {
+                let (x, y) = if component == 0 {
+                    (2 * column + (block & 1), 2 * row + (block >> 1))
+                } else {
+                    (column, row)
+                };
+                let stride = strides[component];
+                let samples = &picture.planes[component][y * 8 * stride + x * 8..];
+                let table = usize::from(component > 0);
+                let coefficients = quantisers[table].quantise(&dct::forward(samples, stride));
+                encoders[table].block(writer, &coefficients, dc[component]);
+                dc[component] = coefficients[0];
+            }
         }
     }
 }
@@ -112,7 +126,7 @@ impl Quantiser {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn quantise(&self, coefficients: &Block) -> [i16; 64] {
         let coefficients = coefficients.as_flattened();
         std::array::from_fn(|n| {
@@ -127,7 +141,7 @@ impl Quantiser {
 }
 
 /// The upper half of a product.
-#[inline]
+#[inline(always)]
 fn high(a: u16, b: u16) -> u16 {
     ((u32::from(a) * u32::from(b)) >> 16) as u16
 }
@@ -180,6 +194,21 @@ mod tests {
                 let expected = (coefficient.abs() + divisor / 2) / divisor * coefficient.signum();
                 assert_eq!(i32::from(quotient), expected, "{coefficient} / {divisor}");
             }
+        }
+    }
+
+    #[test]
+    fn plain_and_wide_vectors_agree_to_the_bit() {
+        let samples =
+            (0..64 * 64 * 3).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<_>>();
+        let picture = Picture::from_rgb(64, 64, &samples).unwrap();
+        let quantisers = quantisation(Quality::new(85).unwrap()).map(|table| Quantiser::new(&table));
+        for row in 0..4 {
+            let (mut plain, mut wide) = (Vec::new(), Vec::new());
+            let (picture, quantisers) = (&picture, &quantisers);
+            McuRow { picture, row, quantisers, writer: &mut BitWriter::new(&mut plain) }.run();
+            simd::widest(McuRow { picture, row, quantisers, writer: &mut BitWriter::new(&mut wide) });
+            assert!(!plain.is_empty() && plain == wide);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use thiserror::Error;
 
 use crate::bits::{BitReader, BitWriter};
+use crate::simd::{self, Loop};
 use crate::tables::{CHROMA_AC, CHROMA_DC, HuffmanSpec, LUMA_AC, LUMA_DC, ZIGZAG};
 
 /// Blocks of an MCU in the order of the scan: four of luma, then one of each chroma (T.81 A.2.3).
@@ -66,7 +67,7 @@ impl Encoder {
     /// coefficient of the component's block before, 0 at the start of a restart interval.
     ///
     /// Coefficients are those of 8-bit samples: DC differences within 11 bits, AC within 10.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn block(&self, writer: &mut BitWriter<'_>, coefficients: &[i16; 64], dc_before: i16) {
         let (bits, size) = magnitude(coefficients[0] - dc_before);
         let (code, length) = self.dc.by_symbol[size as usize];
@@ -100,7 +101,7 @@ impl Encoder {
 }
 
 /// The bits that follow a code, and their number (T.81 F.1.2.1): a negative value is stored less one.
-#[inline]
+#[inline(always)]
 fn magnitude(value: i16) -> (u32, u32) {
     let value = i32::from(value);
     let size = 32 - value.unsigned_abs().leading_zeros();
@@ -159,7 +160,7 @@ impl Symbols {
     }
 
     /// Takes one code, which the reader must have been refilled for.
-    #[inline]
+    #[inline(always)]
     fn next(&self, reader: &mut BitReader<'_>) -> Result<u8, Flaw> {
         let next = reader.peek16();
         let (symbol, length) = self.by_prefix[next >> (16 - PREFIX)];
@@ -198,7 +199,7 @@ impl Decoder {
 
     /// Walks one block (T.81 F.2.2). `dc` is the component's DC coefficient before it and then its own;
     /// every AC coefficient but those of zero goes to `ac` with its place in zigzag order.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn block(
         &self,
         reader: &mut BitReader<'_>,
@@ -237,26 +238,89 @@ impl Decoder {
     }
 }
 
-/// The signed value of `size` magnitude bits (T.81 F.2.2.1, EXTEND).
-#[inline]
+/// The signed value of `size` magnitude bits, at most 16 (T.81 F.2.2.1, EXTEND). Signs are as good as random, so
+/// there is no branch on them.
+#[inline(always)]
 fn extend(bits: u32, size: u8) -> i32 {
-    let value = bits.cast_signed();
-    if size > 0 && bits >> (size - 1) == 0 { value - (1 << size) + 1 } else { value }
+    // All ones when the highest bit is zero, which says that the value is negative.
+    let negative = ((bits << 1 >> size) & 1).cast_signed() - 1;
+    bits.cast_signed() + (negative & (1 - (1 << size)))
 }
 
 /// Checks every code of a restart segment of a canonical tile: `segment` is what stands between two
 /// markers and must hold `mcus` MCUs, padding of ones, and no more.
 pub(crate) fn is_sound_segment(segment: &[u8], mcus: u32) -> bool {
-    let [luma, chroma] = &*DECODERS;
-    let mut reader = BitReader::new(segment);
-    let mut dc = [0; 3];
-    for _ in 0..mcus {
-        for component in MCU_BLOCKS {
-            let decoder = if component == 0 { luma } else { chroma };
-            if decoder.block(&mut reader, &mut dc[component], |_, _| {}).is_err() {
-                return false;
+    simd::widest(Check { segment, mcus })
+}
+
+struct Check<'a> {
+    segment: &'a [u8],
+    mcus: u32,
+}
+
+impl Loop for Check<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let [luma, chroma] = &*DECODERS;
+        let mut reader = BitReader::new(self.segment);
+        let mut dc = [0; 3];
+        for _ in 0..self.mcus {
+            for component in MCU_BLOCKS {
+                let decoder = if component == 0 { luma } else { chroma };
+                if decoder.block(&mut reader, &mut dc[component], |_, _| {}).is_err() {
+                    return false;
+                }
+            }
+        }
+        reader.is_at_padding()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn magnitudes_are_extended_as_the_standards_table_says() {
+        // T.81 table F.1 and F.2: size, bits, value.
+        let cases =
+            [(0, 0, 0), (1, 0, -1), (1, 1, 1), (2, 0, -3), (2, 1, -2), (2, 2, 2), (2, 3, 3), (11, 0, -2047)];
+        for (size, bits, value) in cases {
+            assert_eq!(extend(bits, size), value, "{size} bits of {bits:b}");
+        }
+        for value in -2047..=2047i16 {
+            let (bits, size) = magnitude(value);
+            assert_eq!(extend(bits, size as u8), i32::from(value));
+        }
+    }
+
+    #[test]
+    fn every_code_of_a_table_is_decoded_as_its_symbol() {
+        for spec in [LUMA_DC, LUMA_AC, CHROMA_DC, CHROMA_AC] {
+            let (table, symbols) = (Codes::new(&spec), Symbols::new(&spec));
+            let mut bytes = Vec::new();
+            let mut writer = BitWriter::new(&mut bytes);
+            for &symbol in spec.symbols {
+                let (code, length) = table.by_symbol[usize::from(symbol)];
+                writer.put(code.into(), length.into());
+            }
+            writer.finish();
+            let mut reader = BitReader::new(&bytes);
+            for &symbol in spec.symbols {
+                reader.refill();
+                assert_eq!(symbols.next(&mut reader), Ok(symbol));
             }
         }
     }
-    reader.is_at_padding()
+
+    #[test]
+    fn bits_that_are_no_code_are_a_flaw() {
+        // The standard's tables leave the code of all ones free (T.81 C.2).
+        let symbols = Symbols::new(&LUMA_AC);
+        let mut reader = BitReader::new(&[0xFF, 0, 0xFF, 0, 0xFF, 0]);
+        reader.refill();
+        assert_eq!(symbols.next(&mut reader), Err(Flaw::NoCode));
+    }
 }

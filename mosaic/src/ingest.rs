@@ -8,7 +8,7 @@
 use bytes::Bytes;
 
 use crate::decode::decode;
-use crate::format::TileSpec;
+use crate::format::{Fit, TileSize, TileSpec};
 use crate::limits::{FrameError, Limits};
 use crate::picture::Picture;
 use crate::probe::probe;
@@ -67,7 +67,12 @@ impl Ingest {
         if (picture.width(), picture.height()) == (size.width(), size.height()) {
             return Tile::encode(picture, spec.format);
         }
-        Tile::encode(&self.scaler.scale(picture, size, spec.fit), spec.format)
+        Tile::encode(&self.scale(picture, size, spec.fit), spec.format)
+    }
+
+    /// Scales a picture to a tile's size, with black where it does not reach.
+    pub fn scale(&mut self, picture: &Picture, size: TileSize, fit: Fit) -> Picture {
+        self.scaler.scale(picture, size, fit)
     }
 
     /// Decodes a JPEG to pixels, turned upright.

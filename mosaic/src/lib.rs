@@ -24,7 +24,8 @@
 //! No async, no network, no clock; it builds for wasm32 too. "T.81" in these pages is ITU-T Recommendation
 //! T.81, the JPEG standard.
 
-#![warn(clippy::unwrap_used)] // `expect` with the reason why it holds, or an error
+// `expect` with the reason why it holds, or an error; casts that say what they do.
+#![warn(clippy::unwrap_used, clippy::cast_sign_loss)]
 
 mod baseline;
 mod bits;
@@ -40,6 +41,7 @@ mod limits;
 mod picture;
 mod probe;
 mod scale;
+mod simd;
 mod splice;
 mod tables;
 mod tile;

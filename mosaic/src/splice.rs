@@ -12,6 +12,10 @@ use crate::header::{self, marker_after};
 use crate::layout::Layout;
 use crate::tile::Tile;
 
+mod prefetch;
+
+use prefetch::prefetch;
+
 /// Splices mosaics of one layout.
 #[derive(Debug, Clone)]
 pub struct Splicer {
@@ -54,6 +58,7 @@ impl Splicer {
         if tiles.iter().any(|tile| tile.format() != self.layout.format) {
             return Err(ForeignTile);
         }
+        tiles.iter().filter_map(|tile| tile.segments().next()).for_each(prefetch);
         let length: usize = tiles.iter().map(|tile| tile.compressed_len()).sum();
         let mut jpeg = Vec::with_capacity(self.header.len() + length);
         jpeg.extend_from_slice(&self.header);
@@ -66,9 +71,12 @@ impl Splicer {
         let count = rows * tiles.len();
         let mut index = 0;
         for grid_row in tiles.chunks(self.layout.grid.side() as usize) {
-            let mut columns: Vec<_> = grid_row.iter().map(|tile| tile.segments()).collect();
+            let mut columns: Vec<_> = grid_row.iter().map(|tile| tile.segments().peekable()).collect();
             for _ in 0..rows {
-                for segment in columns.iter_mut().filter_map(Iterator::next) {
+                for column in &mut columns {
+                    let Some(segment) = column.next() else { continue };
+                    // A row ahead: long enough for it to arrive, and little enough to be there still.
+                    column.peek().copied().into_iter().for_each(prefetch);
                     jpeg.extend_from_slice(segment);
                     if let Some(marker) = jpeg.last_mut() {
                         *marker = marker_after(index, count);

@@ -17,7 +17,8 @@
 //! Who may use whom, never the other way round: `listen`, `http` -> `service` -> `lobby`, `fanout`, `pool` ->
 //! `seat` -> `room`. The wire's types stop at `service`; tokio and tonic never reach `room`.
 
-#![warn(clippy::unwrap_used)] // `expect` with the reason why it holds, or an error
+// `expect` with the reason why it holds, or an error; casts that say what they do.
+#![warn(clippy::unwrap_used, clippy::cast_sign_loss)]
 
 mod cli;
 mod config;
