@@ -110,7 +110,6 @@ fn expected_tile(frame: &Content) -> Vec<u8> {
 }
 
 /// The nearest even number: a tile's chroma has one sample for two pixels.
-#[expect(clippy::cast_sign_loss, reason = "sides are positive")]
 fn even(side: f64) -> u32 {
     (side / 2.0).round() as u32 * 2
 }
