@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::header::{self, marker_after};
+use crate::header;
 use crate::layout::Layout;
 use crate::tile::Tile;
 
-mod prefetch;
+mod interleave;
 
-use prefetch::prefetch;
+use interleave::{capacity, interleave};
 
 /// Splices mosaics of one layout.
 #[derive(Debug, Clone)]
@@ -58,32 +58,9 @@ impl Splicer {
         if tiles.iter().any(|tile| tile.format() != self.layout.format) {
             return Err(ForeignTile);
         }
-        tiles.iter().filter_map(|tile| tile.segments().next()).for_each(prefetch);
-        let length: usize = tiles.iter().map(|tile| tile.compressed_len()).sum();
-        let mut jpeg = Vec::with_capacity(self.header.len() + length);
+        let mut jpeg = Vec::with_capacity(self.header.len() + capacity(&tiles));
         jpeg.extend_from_slice(&self.header);
-        self.append_segments(&tiles, &mut jpeg);
+        interleave(&tiles, self.layout.grid.side() as usize, &mut jpeg);
         Ok(jpeg)
-    }
-
-    fn append_segments(&self, tiles: &[&Tile], jpeg: &mut Vec<u8>) {
-        let rows = self.layout.format.size.mcu_rows() as usize;
-        let count = rows * tiles.len();
-        let mut index = 0;
-        for grid_row in tiles.chunks(self.layout.grid.side() as usize) {
-            let mut columns: Vec<_> = grid_row.iter().map(|tile| tile.segments().peekable()).collect();
-            for _ in 0..rows {
-                for column in &mut columns {
-                    let Some(segment) = column.next() else { continue };
-                    // A row ahead: long enough for it to arrive, and little enough to be there still.
-                    column.peek().copied().into_iter().for_each(prefetch);
-                    jpeg.extend_from_slice(segment);
-                    if let Some(marker) = jpeg.last_mut() {
-                        *marker = marker_after(index, count);
-                    }
-                    index += 1;
-                }
-            }
-        }
     }
 }

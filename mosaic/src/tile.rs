@@ -76,10 +76,10 @@ impl Tile {
         self.scan.len()
     }
 
-    /// The restart segments in order, each with the two bytes of the marker behind it.
-    pub(crate) fn segments(&self) -> impl Iterator<Item = &[u8]> {
-        let begins = std::iter::once(0).chain(self.ends.iter().copied());
-        self.ends.iter().zip(begins).map(|(&end, begin)| &self.scan[begin as usize..end as usize])
+    /// The restart segments one after the other, each with the two bytes of the marker behind it, and where
+    /// each of them ends.
+    pub(crate) fn segments(&self) -> (&[u8], &[u32]) {
+        (&self.scan, &self.ends)
     }
 
     /// The tile as a JPEG of its own.

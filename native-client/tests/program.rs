@@ -1,33 +1,24 @@
-//! The program from outside: exit codes and what it says.
+//! The program from outside: exit codes, what it says, and what it writes to a pipe.
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Command, Output};
+mod support;
 
-fn run(args: &[&str]) -> Output {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_tessera-client"));
-    // The environment of whoever runs the tests must not decide them.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("TESSERA_") {
-            program.env_remove(name);
-        }
-    }
-    program.args(args).output().unwrap()
-}
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::Stdio;
 
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use support::{FAST, RealServer, clip, decoded_by_ffmpeg, program, run, showing, skipped, stderr, within};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
+use tokio::process::ChildStdout;
 
 /// An address where nobody listens.
 fn nobody() -> String {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().to_string()
 }
 
-#[test]
-fn no_server_is_exit_code_1_and_says_what_to_do() {
+#[tokio::test]
+async fn no_server_is_exit_code_1_and_says_what_to_do() {
     for command in [&["join", "a", "test-pattern", "--no-save"][..], &["watch"]] {
         let server = nobody();
-        let output = run(&[command, &["--server", &server]].concat());
+        let output = run([command, &["--server", &server]].concat()).await;
         assert_eq!(output.status.code(), Some(1));
         let expected = format!("error: no server answers at http://{server} (");
         assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
@@ -35,23 +26,113 @@ fn no_server_is_exit_code_1_and_says_what_to_do() {
     }
 }
 
-#[test]
-fn wrong_arguments_are_exit_code_2() {
+#[tokio::test]
+async fn wrong_arguments_are_exit_code_2() {
     for args in [&["join", "a"][..], &["join", "a", "test-pattern", "--fps", "0"], &["dance"], &[]] {
-        assert_eq!(run(args).status.code(), Some(2), "{args:?}");
+        assert_eq!(run(args).await.status.code(), Some(2), "{args:?}");
     }
 }
 
-#[test]
-fn a_source_that_is_not_there_is_exit_code_1_and_named() {
-    let output = run(&["join", "a", "no-such-file.mp4"]);
+#[tokio::test]
+async fn a_source_that_is_not_there_is_exit_code_1_and_named() {
+    let output = run(["join", "a", "no-such-file.mp4"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("no-such-file.mp4"), "{}", stderr(&output));
 }
 
-#[test]
-fn a_demo_without_its_clips_says_where_to_go() {
-    let output = run(&["demo"]);
+#[tokio::test]
+async fn a_demo_without_its_clips_says_where_to_go() {
+    let output = run(["demo"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("demo test-pattern test-pattern"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn whom_the_room_does_not_take_is_exit_code_1_and_told_what_to_do() {
+    let server = RealServer::start();
+    let address = server.address.to_string();
+    let join = ["join", "client1", "test-pattern", "--no-save", "--server", &address];
+    let mut seated = vec![showing(server.address, "client1", FAST).await];
+    let taken = run(join).await;
+    let attic = run([&join[..], &["--room", "attic"]].concat()).await;
+    for id in ["a", "b", "c"] {
+        seated.push(showing(server.address, id, FAST).await);
+    }
+    let full = run(["join", "fifth", "test-pattern", "--no-save", "--server", &address]).await;
+    for (output, advice) in [
+        (taken, "the id \"client1\" is taken in room \"main\": choose another id"),
+        (attic, "no room \"attic\": leave --room out"),
+        (full, "no seat in room \"main\""),
+    ] {
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains(advice), "{}", stderr(&output));
+    }
+}
+
+/// Shows the test pattern until the test ends, and its runtime with it.
+async fn feed(server: SocketAddr) {
+    let mut session = showing(server, "feed", FAST).await;
+    tokio::spawn(async move { while let Ok(Some(_)) = session.next().await {} });
+}
+
+#[tokio::test]
+async fn watch_writes_a_clean_mjpeg_stream_to_standard_output() {
+    let server = RealServer::start();
+    let address = server.address.to_string();
+    feed(server.address).await;
+    let output = run(["watch", "--out", "-", "--max-frames", "12", "--server", &address]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("mosaics received  12"), "{}", stderr(&output));
+    assert!(output.stdout.starts_with(&[0xFF, 0xD8]) && output.stdout.ends_with(&[0xFF, 0xD9]));
+    if !skipped("the stream in ffmpeg") {
+        let mut stream = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut stream, &output.stdout).unwrap();
+        std::io::Seek::rewind(&mut stream).unwrap();
+        assert_eq!(decoded_by_ffmpeg("mjpeg", "-", Stdio::from(stream)).await, 12);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_has_seen_enough_is_no_error() {
+    let server = RealServer::start();
+    let address = server.address.to_string();
+    feed(server.address).await;
+    let mut watch = program(["watch", "--out", "-", "--server", &address]).spawn().unwrap();
+    let mut reader = watch.stdout.take().unwrap();
+    let mut start = [0; 2];
+    within(reader.read_exact(&mut start)).await.unwrap();
+    assert_eq!(start, [0xFF, 0xD8]);
+    drop(reader);
+    let output = within(watch.wait_with_output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("error"), "{}", stderr(&output));
+}
+
+/// Reads on until a line contains `what`.
+async fn wait_for(lines: &mut Lines<BufReader<ChildStdout>>, what: &str) -> Vec<String> {
+    let mut read = Vec::new();
+    while let Some(line) = within(lines.next_line()).await.unwrap() {
+        read.push(line);
+        if read.last().is_some_and(|line| line.contains(what)) {
+            return read;
+        }
+    }
+    panic!("it ended before \"{what}\": {read:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn ctrl_c_ends_a_join_with_a_summary_in_which_every_frame_was_answered() {
+    let server = RealServer::start();
+    let address = server.address.to_string();
+    let clip = clip(4);
+    let args = ["join", "a", clip.to_str().unwrap(), "--loop", "--no-save", "--server", &address];
+    let mut join = program(args).spawn().unwrap();
+    let mut lines = BufReader::new(join.stdout.take().unwrap()).lines();
+    wait_for(&mut lines, "Received result 5").await;
+    let id = rustix::process::Pid::from_raw(join.id().unwrap().cast_signed()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let summary = wait_for(&mut lines, "mosaics a second").await.join("\n");
+    assert_eq!(support::figure(&summary, "frames sent"), support::figure(&summary, "mosaics received"));
+    assert_eq!(within(join.wait()).await.unwrap().code(), Some(0));
 }

@@ -4,6 +4,7 @@ mod ffmpeg;
 mod mp4;
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -56,7 +57,7 @@ fn ffmpeg_or_skip(test: &str) -> bool {
         std::env::var_os("SKIP_E2E").is_some_and(|value| value == "1"),
         "{test} needs ffmpeg: install it, or set SKIP_E2E=1"
     );
-    println!("skipped, because ffmpeg is not installed: {test}");
+    writeln!(std::io::stderr(), "skipped, as SKIP_E2E=1 and there is no ffmpeg: {test}").unwrap();
     false
 }
 
