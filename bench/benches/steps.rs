@@ -166,7 +166,7 @@ fn splice_beside_memcpy() -> String {
     });
     let alone = by_turns(2001, || ());
     format!(
-        "splice: {in_a_server}, a frame taken in before each as in a server\n        {alone}, with nothing else in the caches",
+        "splice: {alone}\n        {in_a_server}, with a frame taken in before each, which empties the caches",
     )
 }
 

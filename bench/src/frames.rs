@@ -16,8 +16,11 @@ const STRIDE: usize = 5;
 pub const CAMERA_QUALITY: u8 = 90;
 
 /// How far a sample's grain reaches either way. The sample clips are computed pictures, smoother than what any
-/// camera takes; with so much of a sensor's noise their frames are about as large as those of real video.
-const GRAIN: u8 = 4;
+/// camera takes; with so much of a sensor's noise their frames are about as large as those of real video at that
+/// size: 120 kB at 1280x720, and tiles of 50 to 65 kB at 640x480, where each pixel has more to show.
+fn grain_of(size: TileSize) -> u8 {
+    if size.width() > 640 { 4 } else { 8 }
+}
 
 /// `count` pictures of `size`, a frame of each of the four sample clips in turn, filled without bars and grained
 /// like a camera's.
@@ -46,7 +49,7 @@ fn some_of(clip: &Path, size: TileSize, count: usize) -> anyhow::Result<Vec<Pict
         if index % STRIDE == 0 {
             let Content::Picture(picture) = frame.content else { bail!("{} is no video", clip.display()) };
             let mut picture = ingest.scale(&picture, size, Fit::Cover);
-            grain(picture.planes_mut()[0], index as u32);
+            grain(picture.planes_mut()[0], grain_of(size), index as u32);
             pictures.push(picture);
         }
         index += 1;
@@ -60,14 +63,14 @@ fn some_of(clip: &Path, size: TileSize, count: usize) -> anyhow::Result<Vec<Pict
 
 /// Adds noise, the same for the same `seed`: two dice for each sample, so that little of it is common and much
 /// is rare.
-fn grain(plane: &mut [u8], seed: u32) {
+fn grain(plane: &mut [u8], reach: u8, seed: u32) {
     let mut state = seed.wrapping_mul(0x9E37_79B9) | 1;
     let mut die = || {
         // xorshift32: G. Marsaglia, "Xorshift RNGs", 2003.
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;
-        (state >> 16) as u8 % (GRAIN + 1)
+        (state >> 16) as u8 % (reach + 1)
     };
     for sample in plane {
         *sample = sample.saturating_add(die()).saturating_sub(die());

@@ -12,12 +12,12 @@ use crate::header::marker_after;
 use crate::simd::{self, Loop};
 use crate::tile::Tile;
 
-/// Bytes that are copied at a time.
-const BLOCK: usize = 64;
+/// Bytes that are copied at a time: a cache line, on the processors that matter.
+const LINE: usize = 64;
 
-/// The free capacity that [`interleave`] needs: the last block reaches beyond the end.
+/// The free capacity that [`interleave`] needs: blocks reach beyond the end.
 pub(super) fn capacity(tiles: &[&Tile]) -> usize {
-    length(tiles) + BLOCK
+    length(tiles) + 2 * LINE
 }
 
 fn length(tiles: &[&Tile]) -> usize {
@@ -68,16 +68,21 @@ impl Loop for Interleave<'_> {
     }
 }
 
-/// Copies the first `length` bytes of `from`, and what follows them up to the end of a block.
+/// Copies the first `length` bytes of `from`, and what follows them up to the end of a line.
 #[inline(always)]
 fn copy(from: &[u8], length: usize, to: &mut [MaybeUninit<u8>]) {
-    let blocks = length.next_multiple_of(BLOCK);
-    if let (Some(from), Some(to)) = (from.get(..blocks), to.get_mut(..blocks)) {
-        let blocks = from.as_chunks::<BLOCK>().0.iter().zip(to.as_chunks_mut::<BLOCK>().0);
-        blocks.for_each(|(from, to)| *to = from.map(MaybeUninit::new));
-    } else {
-        // The last segment of a tile has nothing behind it to be read.
-        from[..length].iter().zip(&mut to[..length]).for_each(|(&byte, to)| _ = to.write(byte));
+    // Lines are written whole where `to` has its cache lines; the first one covers what is before that.
+    let skew = to.as_ptr().align_offset(LINE).min(LINE);
+    let rest = length.saturating_sub(skew).next_multiple_of(LINE);
+    if from.len() < skew + rest.max(LINE) {
+        // The last segment of a tile has little or nothing behind it to be read.
+        to[..length].iter_mut().zip(&from[..length]).for_each(|(to, &byte)| _ = to.write(byte));
+        return;
+    }
+    to[..LINE].as_chunks_mut().0[0] = from.as_chunks::<LINE>().0[0].map(MaybeUninit::new);
+    let lines = to[skew..skew + rest].as_chunks_mut::<LINE>().0;
+    for (to, from) in lines.iter_mut().zip(from[skew..].as_chunks::<LINE>().0) {
+        *to = from.map(MaybeUninit::new);
     }
 }
 
