@@ -21,7 +21,7 @@ test: build-deps test-deps wasm-target $(PYTHON) ## All tests, after installing 
 	$(CARGO) test --workspace
 	$(CARGO) build -p tessera-web -p tessera-mosaic --target $(WASM)
 
-lint: wasm-target ## Formatting, clippy and docs, without a warning
+lint: build-deps wasm-target ## Formatting, clippy and docs, without a warning
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p tessera-web -p tessera-mosaic --target $(WASM) -- -D warnings
@@ -32,9 +32,9 @@ bench: build-deps ## Every step timed, the splice beside a memcpy, the server's 
 	$(CARGO) bench -p tessera-bench
 ifeq ($(PEERS),1)
 	@scripts/venv.sh target/peers bench/peers/requirements.txt
-	target/release/tessera-bench compare
+	$(CARGO) run --release -q -p tessera-bench -- compare
 else
-	target/release/tessera-bench server
+	$(CARGO) run --release -q -p tessera-bench -- server
 endif
 
 build-deps:

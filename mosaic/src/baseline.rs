@@ -1,5 +1,7 @@
 //! Decodes sequential Huffman-coded JPEG (T.81 Annex F) to planes, strictly: every restart segment must hold
 //! its MCUs, padding and no more, so that a damaged frame is refused and not shown.
+//!
+//! More padding than there should be is taken, as cameras make it.
 
 use std::num::Wrapping;
 use std::ops::Range;

@@ -90,7 +90,7 @@ impl<'a> BitReader<'a> {
         while self.available <= 56 {
             let Some((&byte, mut rest)) = self.bytes.split_first() else { return };
             if byte == 0xFF {
-                // The segment was cut at its markers: what follows 0xFF here can only be the stuffing.
+                // A segment is cut at its markers, so what follows 0xFF here is its stuffing.
                 rest = rest.strip_prefix(&[0]).unwrap_or(rest);
             }
             self.bits |= u64::from(byte) << (56 - self.available);
@@ -116,15 +116,27 @@ impl<'a> BitReader<'a> {
         Some(value as u32)
     }
 
-    /// Whether nothing is left but fewer than eight bits of padding.
-    pub(crate) fn is_at_end(&mut self) -> bool {
-        self.refill();
-        self.bytes.is_empty() && self.available < 8
-    }
-
     /// Whether nothing is left but fewer than eight bits of padding, all ones as they should be.
     pub(crate) fn is_at_padding(&mut self) -> bool {
-        self.is_at_end() && self.bits >> 32 >> (32 - self.available) == (1 << self.available) - 1
+        self.refill();
+        self.bytes.is_empty()
+            && self.available < 8
+            && self.bits >> 32 >> (32 - self.available) == (1 << self.available) - 1
+    }
+
+    /// Whether nothing is left but fewer than eight bits of any padding, and then bytes of zero: cameras fill
+    /// their buffers with them.
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        self.refill();
+        self.take(self.available % 8);
+        loop {
+            self.refill();
+            match self.take(8) {
+                None => return true,
+                Some(0) => {}
+                Some(_) => return false,
+            }
+        }
     }
 }
 
@@ -168,6 +180,18 @@ mod tests {
         assert_eq!(reader.take(9), None);
         assert_eq!(reader.take(8), Some(0xA5));
         assert_eq!(reader.take(1), None);
+    }
+
+    #[test]
+    fn an_end_may_be_filled_with_zeros() {
+        for (bytes, is_end) in
+            [(&[0b1010_0000, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], true), (&[0xA0, 0, 1], false), (&[0xA0], true)]
+        {
+            let mut reader = BitReader::new(bytes);
+            reader.refill();
+            reader.take(4);
+            assert_eq!(reader.is_at_end(), is_end, "{bytes:?}");
+        }
     }
 
     #[test]

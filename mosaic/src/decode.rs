@@ -23,6 +23,10 @@ pub(crate) fn decode(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Resu
 }
 
 fn decode_by_zune(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Result<Picture, FrameError> {
+    let is_odd = |factor: u8| ![1, 2, 4].contains(&factor);
+    if header.frame.components.iter().any(|[_, factors, _]| is_odd(factors >> 4) || is_odd(factors & 15)) {
+        return Err(FrameError::Unsupported("JPEG with sampling factors other than 1, 2 and 4".to_owned()));
+    }
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(limits.side as usize)

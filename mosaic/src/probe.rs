@@ -243,7 +243,11 @@ impl<'a> Found<'a> {
         if !matches!(count, 1 | 3) {
             return Err(FrameError::Unsupported(format!("JPEG of {count} components (CMYK has 4)")));
         }
-        if width == 0 || height == 0 {
+        if height == 0 {
+            // T.81 B.2.5: the number of lines is to follow the first scan.
+            return Err(FrameError::Unsupported("a height that follows the picture (DNL)".to_owned()));
+        }
+        if width == 0 {
             return Err(malformed(format!("a size of {width}x{height} pixels")));
         }
         Limits::hold("pixels a side", width.max(height) as usize, limits.side as usize)?;

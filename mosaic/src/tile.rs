@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 
 use crate::encode;
 use crate::format::TileFormat;
-use crate::header::{self, marker, marker_after};
+use crate::header::{self, marker_after};
 use crate::huffman::is_sound_segment;
 use crate::picture::Picture;
 use crate::probe::{Coding, Header};
@@ -117,6 +117,8 @@ fn is_canonical(jpeg: &[u8], header: &Header<'_>, format: TileFormat) -> bool {
         && matches!(header.adobe_transform, None | Some(1))
         && header.orientation.is_upright()
         && header.scans.len() == 1
+        // EOI stands right behind the data.
+        && scan.data.end + 2 == header.end
         && jpeg[scan.parameters.clone()] == parameters
         && scan.tables.restart_interval == size.mcus_per_row()
         && scan.tables.quantisation[..2] == [luma, chroma].map(Some)
@@ -125,7 +127,10 @@ fn is_canonical(jpeg: &[u8], header: &Header<'_>, format: TileFormat) -> bool {
 }
 
 /// The end of each restart segment of a scan's data, the two bytes of the marker behind it included.
+///
+/// Every 0xFF that is not followed by its stuffing ends a segment, whatever marker it begins: a decoder sees it
+/// as one, so it must not pass for data. What is not the marker that is due is found by its kind.
 fn segment_ends(scan: &[u8]) -> Vec<u32> {
-    let is_marker = |at: &usize| matches!(scan.get(at + 1), Some(marker::RST0..=marker::EOI));
+    let is_marker = |at: &usize| scan.get(at + 1) != Some(&0);
     memchr_iter(0xFF, scan).filter(is_marker).map(|at| at as u32 + 2).collect()
 }

@@ -241,8 +241,10 @@ fn a_progressive_frame_of_too_many_scans_is_refused() {
 #[test]
 fn a_size_of_zero_is_refused_and_one_pixel_is_not() {
     let jpeg = Foreign::plain(85).encode(&picture(64, 64, 1));
-    for (width, height) in [(0, 64), (64, 0), (0, 0)] {
-        assert!(matches!(refusal(resized(&jpeg, width, height)), FrameError::Malformed(_)));
+    assert!(matches!(refusal(resized(&jpeg, 0, 64)), FrameError::Malformed(_)));
+    for width in [0, 64] {
+        // It would follow the picture, which almost nobody writes.
+        assert!(matches!(refusal(resized(&jpeg, width, 0)), FrameError::Unsupported(_)));
     }
     let dot = Foreign::plain(85).encode(&picture(1, 1, 1));
     assert_eq!(ingest(dot, spec(64, 64)).unwrap().way, Way::Reencoded);
@@ -290,6 +292,53 @@ fn a_canonical_header_over_a_broken_scan_is_refused() {
     for (n, bytes) in broken.into_iter().enumerate() {
         let error = refusal(bytes);
         assert!(matches!(error, FrameError::Malformed(_)), "{n}: {error}");
+    }
+}
+
+/// Bits that are right as Huffman codes and, read as bytes, are a marker: a comment that would swallow whatever
+/// the splice puts behind it.
+#[test]
+fn a_marker_that_hides_in_the_data_is_not_spliced() {
+    let jpeg = Foreign::tile(85, 128).encode(&Picture::from_gray(128, 64, vec![128; 128 * 64]).unwrap());
+    let last =
+        jpeg.windows(2).rposition(|bytes| bytes[0] == 0xFF && matches!(bytes[1], 0xD0..=0xD7)).unwrap();
+    let chroma = "0000".repeat(2);
+    // DC 0, two coefficients; then the code FFFE, a run of 15 and ten bits; a run of 0 and three bits; the end of
+    // the block. The ten bits and the six behind them are the comment's length: 34, all the rest of the data.
+    let mut bits = "00001001".to_owned() + "1111111111111110" + "0000000000" + "100" + "010" + "1010";
+    bits += &("001010".repeat(3) + &chroma);
+    bits += &("001010".repeat(4) + &chroma).repeat(7);
+    bits += &"1".repeat((8 - bits.len() % 8) % 8);
+    let hidden: Vec<_> =
+        (0..bits.len()).step_by(8).map(|at| u8::from_str_radix(&bits[at..at + 8], 2).unwrap()).collect();
+    assert_eq!((&hidden[1..5], hidden.len()), (&[0xFF, 0xFE, 0, 34][..], 3 + 34));
+    let jpeg = [&jpeg[..last + 2], &hidden, &[0xFF, 0xD9]].concat();
+    assert!(!matches!(ingest(jpeg, spec(128, 64)), Ok(Ingested { way: Way::Accepted, .. })));
+}
+
+#[test]
+fn nothing_but_the_end_may_follow_the_data_of_an_accepted_tile() {
+    let jpeg = Foreign::tile(85, 64).encode(&picture(64, 64, 1));
+    let (data, end) = jpeg.split_at(jpeg.len() - 2);
+    for between in [&b"\xFF\xFE\0\x04no"[..], b"\xFF", b"\xFF\xE1\0\x02", b"\xFF\xFF\0"] {
+        if let Ok(ingested) = ingest([data, between, end].concat(), spec(64, 64)) {
+            assert_eq!(ingested.way, Way::Reencoded, "{between:?}");
+        }
+    }
+    let doubled = jpeg.windows(2).position(|bytes| bytes == [0xFF, 0]).unwrap();
+    let filled = [&jpeg[..doubled], b"\xFF", &jpeg[doubled..]].concat();
+    assert!(!matches!(ingest(filled, spec(64, 64)), Ok(Ingested { way: Way::Accepted, .. })));
+}
+
+/// Cameras fill up their buffers in front of a marker.
+#[test]
+fn zeros_in_front_of_a_marker_are_no_damage() {
+    for kind in [Foreign::plain(85), Foreign { restart_interval: 2, ..Foreign::plain(85) }] {
+        let jpeg = kind.encode(&picture(64, 64, 1));
+        let (data, end) = jpeg.split_at(jpeg.len() - 2);
+        let filled = ingest([data, &[0; 9], end].concat(), spec(64, 64)).unwrap();
+        assert_eq!(filled.tile.to_jpeg(), ingest(jpeg.clone(), spec(64, 64)).unwrap().tile.to_jpeg());
+        assert!(matches!(refusal([data, &[0, 1], end].concat()), FrameError::Malformed(_)));
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
+use tokio::net::lookup_host;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +40,9 @@ pub enum DemoError {
     /// The server did.
     #[error(transparent)]
     Server(#[from] ServerProcessError),
+    /// The server's name means no address.
+    #[error("the server's address cannot be found: {0}")]
+    Address(io::Error),
     /// It is not known where the server's program is.
     #[error("the folder of this program is unknown: {0}")]
     Folder(io::Error),
@@ -54,7 +58,7 @@ pub async fn demo(what: Demo, screen: &Screen, stop: CancellationToken) -> Resul
         return run_clients(what.clients, screen, &stop).await;
     }
     let program = server_program().map_err(DemoError::Folder)?;
-    let args = listen_args(&what.server);
+    let args = listen_args(&what.server).await.map_err(DemoError::Address)?;
     let log = |line: &str| screen.note(&format!("server | {line}"));
     let mut server = tokio::select! {
         server = ServerProcess::start(&program, &args, log) => server?,
@@ -116,12 +120,16 @@ fn server_program() -> io::Result<PathBuf> {
     Ok(env::current_exe()?.with_file_name(name))
 }
 
-/// What makes the server listen where the clients look: nothing if that is where it listens anyway.
-fn listen_args(server: &ServerAddress) -> Vec<String> {
+/// What makes the server listen where the clients look: nothing if that is where it listens anyway. A name becomes
+/// an address, one of IPv4 if it has one, as every machine speaks that.
+async fn listen_args(server: &ServerAddress) -> io::Result<Vec<String>> {
     if *server == ServerAddress::default() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    vec!["--listen".to_owned(), server.authority().to_owned()]
+    let addresses: Vec<_> = lookup_host(server.authority()).await?.collect();
+    let address = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+    let address = address.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+    Ok(vec!["--listen".to_owned(), address.to_string()])
 }
 
 /// What to open in a browser.
@@ -134,10 +142,13 @@ fn page(server: &ServerAddress) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_server_listens_where_the_clients_look() {
-        assert!(listen_args(&ServerAddress::default()).is_empty());
-        assert_eq!(listen_args(&"127.0.0.1:7000".parse().unwrap()), ["--listen", "127.0.0.1:7000"]);
+    #[tokio::test]
+    async fn the_server_listens_where_the_clients_look() {
+        assert!(listen_args(&ServerAddress::default()).await.unwrap().is_empty());
+        for address in ["127.0.0.1:7000", "localhost:7000"] {
+            let args = listen_args(&address.parse().unwrap()).await.unwrap();
+            assert_eq!(args, ["--listen", "127.0.0.1:7000"]);
+        }
     }
 
     #[test]

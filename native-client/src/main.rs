@@ -7,6 +7,7 @@ use clap::Parser as _;
 use tessera_client::cli::{Cli, Command};
 use tessera_client::progress::Screen;
 use tessera_client::signals::Signals;
+use tessera_client::source;
 use tessera_client::{demo::demo, join::join, watch::watch};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,7 @@ fn start(command: Command, screen: &Screen) -> anyhow::Result<ExitCode> {
     let runtime = Runtime::new().context("no threads for the runtime")?;
     let outcome = runtime.block_on(run_until_told(command, screen));
     runtime.shutdown_background();
+    source::end_programs();
     outcome
 }
 

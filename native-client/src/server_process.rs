@@ -66,6 +66,8 @@ impl<L: FnMut(&str)> ServerProcess<L> {
         let mut command = Command::new(program);
         command
             .args(args)
+            // The arguments say where to listen; what is set for another server does not count.
+            .env_remove("TESSERA_LISTEN")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufReader, Read};
+use std::mem;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 
 use tessera_mosaic::Picture;
@@ -126,9 +128,31 @@ fn frame_rate(ratio: y4m::Ratio) -> f64 {
     if rate.is_finite() && rate > 0.0 { rate } else { super::DEFAULT_FRAME_RATE }
 }
 
+/// The children that may still run: threads that hang on them cannot be asked to end them.
+static RUNNING: Mutex<Vec<Weak<Mutex<Child>>>> = Mutex::new(Vec::new());
+
+/// Ends every ffmpeg that still runs, for a program that ends without waiting for its threads.
+pub(super) fn end_all() {
+    let running = mem::take(&mut *locked(&RUNNING));
+    running.iter().filter_map(Weak::upgrade).for_each(|child| end(&child));
+}
+
+/// Kills a child if it still runs, and reaps it.
+fn end(child: &Mutex<Child>) {
+    let mut child = locked(child);
+    // Neither can fail for a child of ours that was not reaped; and if it was, there is nothing to do.
+    child.kill().ok();
+    child.wait().ok();
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that is done under these locks leaves a half of anything.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The child process and the thread that reads its messages, which ends with it.
 struct Process {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     messages: Option<JoinHandle<VecDeque<u8>>>,
 }
 
@@ -145,33 +169,30 @@ impl Process {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         // Read all the time: a full pipe would stop ffmpeg.
         let messages = stderr.map(|stderr| thread::spawn(move || tail(stderr)));
+        let child = Arc::new(Mutex::new(child));
+        let mut running = locked(&RUNNING);
+        running.retain(|other| other.strong_count() > 0);
+        running.push(Arc::downgrade(&child));
         let process = Self { child, messages };
         stdout.map(|stdout| (process, stdout)).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 
     /// Waits for the end that its closed pipe announced, and says whether all went well.
     fn succeeded(&mut self) -> bool {
-        self.child.wait().is_ok_and(|status| status.success())
+        locked(&self.child).wait().is_ok_and(|status| status.success())
     }
 
     /// Ends the program, and gives the last line of its messages, or else `otherwise`.
     fn reason(&mut self, otherwise: &dyn std::error::Error) -> String {
-        self.end();
+        end(&self.child);
         let messages = self.messages.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
         last_line(&Vec::from(messages)).unwrap_or_else(|| otherwise.to_string())
-    }
-
-    /// Kills the child if it still runs, and reaps it.
-    fn end(&mut self) {
-        // Neither can fail for a child of ours that was not reaped; and if it was, there is nothing to do.
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.end();
+        end(&self.child);
         if let Some(thread) = self.messages.take() {
             thread.join().ok();
         }

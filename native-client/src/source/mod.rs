@@ -25,6 +25,11 @@ pub use error::SourceError;
 pub use pattern::PatternSpec;
 pub use spec::SourceSpec;
 
+/// Ends the programs that sources still run, for one that ends without waiting for its threads.
+pub fn end_programs() {
+    ffmpeg::end_all();
+}
+
 /// One frame of a source.
 #[derive(Debug, Clone)]
 pub struct Frame {

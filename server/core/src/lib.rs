@@ -113,7 +113,7 @@ impl Server {
     }
 
     /// Serves until `stopping` is cancelled, then ends all streams and returns when the connections have
-    /// ended, or after 8 seconds.
+    /// ended, or after 5 seconds.
     pub async fn serve(self, stopping: CancellationToken) {
         for address in self.addresses() {
             info!("listening on http://{address}");

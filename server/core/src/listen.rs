@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,16 +19,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use crate::config::Listen;
-use crate::peer::Peer;
+use crate::peer::{PING_AFTER, PING_TIMEOUT, Peer};
 
 /// How long connections may take to end after their streams have.
-const GRACE: Duration = Duration::from_secs(8);
-/// How long a connection may take to send a request's header.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long a connection may take to send its first byte, and then an HTTP/1 request's header.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait after a failed accept, mostly for file descriptors to become free.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
-/// A peer that is silent for so long is asked whether it lives, and given so long to answer.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(10));
 /// Unsent bytes that the kernel may hold for a connection: enough for a mosaic, not for seconds of them.
 const UNSENT: u32 = 256 << 10;
 
@@ -109,8 +107,14 @@ async fn accept(
         };
         match accepted {
             Ok((stream, address)) => {
-                let connection = connection(stream, Peer::new(address), router.clone(), graceful.watcher());
-                connections.spawn(connection.instrument(info_span!("connection", peer = %address)));
+                let peer = Peer::new(address, Instant::now());
+                let (router, watcher, stopping) = (router.clone(), graceful.watcher(), stopping.clone());
+                let served = async move {
+                    if speaks(&stream, &stopping).await {
+                        connection(stream, peer, router, watcher).await;
+                    }
+                };
+                connections.spawn(served.instrument(info_span!("connection", peer = %address)));
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
@@ -120,6 +124,16 @@ async fn accept(
                 }
             }
         }
+    }
+}
+
+/// Waits for the first byte, and says whether it came in time.
+async fn speaks(stream: &TcpStream, stopping: &CancellationToken) -> bool {
+    let mut byte = [0];
+    let first = tokio::time::timeout(HEADER_TIMEOUT, stream.peek(&mut byte));
+    tokio::select! {
+        () = stopping.cancelled() => false,
+        first = first => matches!(first, Ok(Ok(1..))),
     }
 }
 
@@ -138,8 +152,8 @@ async fn connection(
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(KEEPALIVE.0)
-        .keep_alive_timeout(KEEPALIVE.1)
+        .keep_alive_interval(PING_AFTER)
+        .keep_alive_timeout(PING_TIMEOUT)
         .initial_stream_window_size(512 << 10)
         .initial_connection_window_size(1 << 20)
         .max_concurrent_streams(128)
@@ -201,8 +215,9 @@ impl AsyncRead for Watched {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if matches!(result, Poll::Ready(Ok(()))) && buffer.filled().len() == before && buffer.remaining() > 0
-        {
+        if matches!(result, Poll::Ready(Ok(()))) && buffer.filled().len() > before {
+            self.peer.hear(Instant::now());
+        } else if result.is_ready() && buffer.remaining() > 0 {
             self.peer.lose();
         }
         self.note(result)

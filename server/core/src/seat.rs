@@ -242,7 +242,8 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let by_connection = if self.peer.is_lost() { Departure::Broken } else { Departure::Goodbye };
+        let by_connection =
+            if self.peer.is_lost(Instant::now()) { Departure::Broken } else { Departure::Goodbye };
         let departure = self.departure.unwrap_or(by_connection);
         let left = self.seats.change(|state| {
             state.holds.remove(&self.ticket);

@@ -44,11 +44,12 @@ impl Seating {
         self.grid
     }
 
-    /// Takes the slot that is kept for the newcomer, else a wish that is free, else the lowest free one, else
+    /// Takes the slot that is kept for the newcomer (whose session proves more than the id), else a wish that is free, else the lowest free one, else
     /// the lowest that is kept for another: nobody is refused while a slot is not taken.
     pub(super) fn take(&mut self, claim: &Claim<'_>, now: Instant) -> Option<Taken> {
         self.forget_old(now);
-        let own = self.places.iter().position(|place| is_kept_for(place, claim));
+        let own = self.kept_by(|_, session| claim.session.is_some_and(|brought| brought.proves(session)));
+        let own = own.or_else(|| self.kept_by(|id, _| id == claim.id));
         let session = own.and_then(|index| match &self.places[index] {
             Place::Kept { session, .. } => Some(*session),
             Place::Free | Place::Taken => None,
@@ -70,21 +71,19 @@ impl Seating {
         self.places[slot.index()] = until.map_or(Place::Free, kept);
     }
 
+    /// The slot that is kept for somebody like this.
+    fn kept_by(&self, is_it: impl Fn(&ClientId, &Session) -> bool) -> Option<usize> {
+        self.places.iter().position(|place| match place {
+            Place::Kept { id, session, .. } => is_it(id, session),
+            Place::Free | Place::Taken => false,
+        })
+    }
+
     fn forget_old(&mut self, now: Instant) {
         for place in &mut self.places {
             if matches!(place, Place::Kept { until, .. } if *until <= now) {
                 *place = Place::Free;
             }
         }
-    }
-}
-
-/// Whether a slot is kept for somebody who brings its session, or joins again under the same id.
-fn is_kept_for(place: &Place, claim: &Claim<'_>) -> bool {
-    match place {
-        Place::Kept { id, session, .. } => {
-            id == claim.id || claim.session.is_some_and(|brought| brought.proves(session))
-        }
-        Place::Free | Place::Taken => false,
     }
 }

@@ -129,6 +129,17 @@ fn the_same_id_gets_its_kept_slot_back_but_not_the_old_session() {
 }
 
 #[test]
+fn a_session_brings_its_own_slot_back_also_where_the_id_has_another_one_kept() {
+    let mut call = call();
+    let (a, b) = (call.join("a"), call.join("b"));
+    call.leave(&a, Departure::Broken);
+    call.leave(&b, Departure::Broken);
+    let back = call.ask("a", Some(b.session), None).unwrap();
+    assert_eq!(back.slot, b.slot);
+    assert!(back.session.proves(&b.session));
+}
+
+#[test]
 fn a_kept_slot_is_forgotten_after_30_s_and_after_a_goodbye_at_once() {
     let mut call = call();
     let (a, b) = (call.join("a"), call.join("b"));
