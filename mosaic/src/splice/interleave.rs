@@ -14,10 +14,12 @@ use crate::tile::Tile;
 
 /// Bytes that are copied at a time: a cache line, on the processors that matter.
 const LINE: usize = 64;
+/// Bytes that are copied between two questions whether that was all.
+const BLOCK: usize = 2 * LINE;
 
 /// The free capacity that [`interleave`] needs: blocks reach beyond the end.
 pub(super) fn capacity(tiles: &[&Tile]) -> usize {
-    length(tiles) + 2 * LINE
+    length(tiles) + LINE + BLOCK
 }
 
 fn length(tiles: &[&Tile]) -> usize {
@@ -68,22 +70,29 @@ impl Loop for Interleave<'_> {
     }
 }
 
-/// Copies the first `length` bytes of `from`, and what follows them up to the end of a line.
+/// Copies the first `length` bytes of `from`, and what follows them up to the end of a block.
 #[inline(always)]
 fn copy(from: &[u8], length: usize, to: &mut [MaybeUninit<u8>]) {
     // Lines are written whole where `to` has its cache lines; the first one covers what is before that.
     let skew = to.as_ptr().align_offset(LINE).min(LINE);
-    let rest = length.saturating_sub(skew).next_multiple_of(LINE);
+    let rest = length.saturating_sub(skew).next_multiple_of(BLOCK);
     if from.len() < skew + rest.max(LINE) {
         // The last segment of a tile has little or nothing behind it to be read.
         to[..length].iter_mut().zip(&from[..length]).for_each(|(to, &byte)| _ = to.write(byte));
         return;
     }
-    to[..LINE].as_chunks_mut().0[0] = from.as_chunks::<LINE>().0[0].map(MaybeUninit::new);
-    let lines = to[skew..skew + rest].as_chunks_mut::<LINE>().0;
-    for (to, from) in lines.iter_mut().zip(from[skew..].as_chunks::<LINE>().0) {
-        *to = from.map(MaybeUninit::new);
+    copy_line(&mut to.as_chunks_mut().0[0], &from.as_chunks().0[0]);
+    let blocks = to[skew..skew + rest].as_chunks_mut::<BLOCK>().0.iter_mut();
+    for (to, from) in blocks.zip(from[skew..].as_chunks::<BLOCK>().0) {
+        for (to, from) in to.as_chunks_mut().0.iter_mut().zip(from.as_chunks().0) {
+            copy_line(to, from);
+        }
     }
+}
+
+#[inline(always)]
+fn copy_line(to: &mut [MaybeUninit<u8>; LINE], from: &[u8; LINE]) {
+    *to = from.map(MaybeUninit::new);
 }
 
 #[cfg(test)]
