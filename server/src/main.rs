@@ -2,12 +2,8 @@
 
 use std::process::ExitCode;
 
-use tessera_server_core::Page;
-
-/// What a browser gets.
-const PAGE: Page =
-    Page { html: include_str!("../../static/index.html"), css: include_str!("../../static/style.css") };
-
 fn main() -> ExitCode {
-    tessera_server_core::main(PAGE)
+    // The build script made the page, and this expression of it.
+    let page = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+    tessera_server_core::main(page)
 }

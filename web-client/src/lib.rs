@@ -1,10 +1,15 @@
-//! The call's page. It comes with the browser's call; for now it proves that the wire compiles for
-//! wasm32 and says which wire it speaks.
+//! The call's page.
+//!
+//! What decides is plain Rust without a browser, time being an argument: [`call`] is the call's state machine,
+//! [`pace`] how often frames are sent, [`outbox`] which one is next, [`stats`] what is measured, [`texts`] every
+//! word. The rest exists on wasm32 only and does what was decided.
 
-use wasm_bindgen::prelude::wasm_bindgen;
+pub mod call;
+pub mod fit;
+pub mod outbox;
+pub mod pace;
+pub mod stats;
+pub mod texts;
 
-/// The gRPC service that the page will speak to, as it stands in the address of each call.
-#[wasm_bindgen]
-pub fn service_name() -> String {
-    tessera_wire::video_processing_service_server::SERVICE_NAME.to_owned()
-}
+#[cfg(target_arch = "wasm32")]
+mod transport;

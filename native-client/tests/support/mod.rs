@@ -70,7 +70,7 @@ impl RealServer {
         let stopping = CancellationToken::new();
         let token = stopping.clone();
         let served = runtime.spawn(async move {
-            let page = Page { html: "<title>Tessera</title>", css: "body {}" };
+            let page = Page::absent("built for a test");
             let server = Server::bind(&config(address), page).await.unwrap();
             sender.send(server.addresses()[0]).unwrap();
             server.serve(token).await;

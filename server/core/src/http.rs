@@ -3,21 +3,14 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::http::StatusCode;
 use axum::routing::get;
 use tessera_wire::video_processing_service_server::{SERVICE_NAME, VideoProcessingServiceServer};
+use tonic_web::GrpcWebLayer;
+use tower_layer::Layer;
 
+use crate::page::{Page, careful};
 use crate::service::Service;
-
-/// What a browser gets: one page for now.
-#[derive(Debug, Clone, Copy)]
-pub struct Page {
-    /// The page itself.
-    pub html: &'static str,
-    /// Its style, under `/style.css`.
-    pub css: &'static str,
-}
 
 /// Bytes of protobuf and gRPC around a frame, generously: names, numbers, framing.
 const ENVELOPE: usize = 64 << 10;
@@ -28,13 +21,11 @@ pub(crate) fn router(service: Service, page: Page, max_frame_bytes: usize) -> Ro
     let grpc = VideoProcessingServiceServer::from_arc(Arc::new(service))
         .max_decoding_message_size(2 * max_frame_bytes + ENVELOPE)
         .max_encoding_message_size(usize::MAX);
-    Router::new()
-        .route("/", get(async move || typed("text/html; charset=utf-8", page.html)))
-        .route("/style.css", get(async move || typed("text/css; charset=utf-8", page.css)))
-        .route("/healthz", get(async || typed("text/plain; charset=utf-8", "ok\n")))
-        .route_service(&format!("/{SERVICE_NAME}/{{*rpc}}"), grpc)
-}
-
-fn typed(content_type: &'static str, body: &'static str) -> impl IntoResponse {
-    ([(CONTENT_TYPE, content_type)], body)
+    let site = page
+        .router()
+        .route("/healthz", get(async || "ok\n"))
+        .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here; the page is at /\n"));
+    // The layer answers 400 to whatever is neither gRPC nor gRPC-Web over HTTP/1.1, so it stands around the
+    // service only.
+    careful(site).route_service(&format!("/{SERVICE_NAME}/{{*rpc}}"), GrpcWebLayer::new().layer(grpc))
 }

@@ -28,6 +28,7 @@ mod listen;
 mod lobby;
 mod log;
 mod names;
+mod page;
 mod peer;
 mod pool;
 mod room;
@@ -47,7 +48,7 @@ use tracing::{error, info};
 
 pub use cli::Cli;
 pub use config::{Config, Listen, LogFormat};
-pub use http::Page;
+pub use page::{File, Page};
 pub use shutdown::Signals;
 
 use lobby::Lobby;

@@ -73,7 +73,7 @@ async fn a_port_in_use_is_an_error_that_names_the_port_and_the_flag() {
     let server = TestServer::start().await;
     let mut config = config();
     config.listen.addresses = vec![server.address];
-    let error = Server::bind(&config, Page { html: "", css: "" }).await.unwrap_err().to_string();
+    let error = Server::bind(&config, Page::absent("built for a test")).await.unwrap_err().to_string();
     assert!(error.contains(&server.address.port().to_string()) && error.contains("--listen"), "{error}");
 }
 
@@ -82,8 +82,8 @@ async fn a_default_address_that_the_machine_lacks_is_skipped_unless_it_was_asked
     let mut config = config();
     // TEST-NET-1 (RFC 5737) is no machine's.
     config.listen.addresses.push(([192, 0, 2, 1], 0).into());
-    assert!(Server::bind(&config, Page { html: "", css: "" }).await.is_err());
+    assert!(Server::bind(&config, Page::absent("built for a test")).await.is_err());
     config.listen.is_default = true;
-    let server = Server::bind(&config, Page { html: "", css: "" }).await.unwrap();
+    let server = Server::bind(&config, Page::absent("built for a test")).await.unwrap();
     assert_eq!(server.addresses().len(), 1);
 }

@@ -47,7 +47,7 @@ impl TestServer {
     }
 
     pub async fn with(config: &Config) -> Self {
-        let page = Page { html: "<title>Tessera</title>", css: "body {}" };
+        let page = Page::absent("built for a test");
         let server = Server::bind(config, page).await.unwrap();
         let address = server.addresses()[0];
         let stopping = CancellationToken::new();

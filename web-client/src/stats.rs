@@ -1,0 +1,124 @@
+//! What the panel shows: rates, times and bytes of the last seconds.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Rates are those of so long a time.
+const WINDOW: Duration = Duration::from_secs(3);
+/// Percentiles are those of so many values, ten seconds' worth at 30 a second.
+const VALUES: usize = 300;
+
+/// Counts events and bytes over the last seconds.
+#[derive(Debug, Default)]
+pub struct Meter {
+    events: VecDeque<(Duration, usize)>,
+}
+
+impl Meter {
+    /// Notes an event of `bytes`.
+    pub fn note(&mut self, bytes: usize, now: Duration) {
+        self.events.push_back((now, bytes));
+        self.forget(now);
+    }
+
+    /// Events and bytes a second.
+    pub fn rates(&mut self, now: Duration) -> (f64, f64) {
+        self.forget(now);
+        // A page that was opened a second ago has had a second.
+        let span = now.min(WINDOW).as_secs_f64().max(0.001);
+        let bytes: usize = self.events.iter().map(|(_, bytes)| bytes).sum();
+        (self.events.len() as f64 / span, bytes as f64 / span)
+    }
+
+    fn forget(&mut self, now: Duration) {
+        while self.events.front().is_some_and(|&(at, _)| now.saturating_sub(at) >= WINDOW) {
+            self.events.pop_front();
+        }
+    }
+}
+
+/// The latest values of something that is measured now and then.
+#[derive(Debug, Default)]
+pub struct Values {
+    values: VecDeque<Duration>,
+}
+
+impl Values {
+    /// Notes a value.
+    pub fn note(&mut self, value: Duration) {
+        if self.values.len() == VALUES {
+            self.values.pop_front();
+        }
+        self.values.push_back(value);
+    }
+
+    /// The value that `share` of the values, 0 to 1, do not exceed.
+    pub fn percentile(&self, share: f64) -> Option<Duration> {
+        let mut sorted: Vec<_> = self.values.iter().copied().collect();
+        sorted.sort_unstable();
+        let rank = (share * sorted.len() as f64).ceil() as usize;
+        sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied()
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.values.clear();
+    }
+}
+
+/// Everything that is counted in a call.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Frames that the server took.
+    pub up: Meter,
+    /// Mosaics that came.
+    pub down: Meter,
+    /// From a push to its answer.
+    pub round_trips: Values,
+    /// From the capture of a frame to its own tile on the canvas.
+    pub latencies: Values,
+    /// Mosaics that came and were not shown, because newer ones were there.
+    pub not_shown: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn rates_are_those_of_the_last_three_seconds() {
+        let mut meter = Meter::default();
+        for n in 0..300 {
+            meter.note(1_000, ms(n * 40));
+        }
+        let (events, bytes) = meter.rates(ms(300 * 40));
+        assert!((events - 25.0).abs() < 0.5, "{events}");
+        assert!((bytes - 25_000.0).abs() < 500.0, "{bytes}");
+        assert_eq!(meter.rates(ms(60_000)).0, 0.0);
+    }
+
+    #[test]
+    fn percentiles_are_values_that_were_measured() {
+        let mut values = Values::default();
+        assert_eq!(values.percentile(0.5), None);
+        for n in 1..=100 {
+            values.note(ms(n));
+        }
+        assert_eq!(values.percentile(0.5), Some(ms(50)));
+        assert_eq!(values.percentile(0.95), Some(ms(95)));
+        assert_eq!((values.percentile(0.0), values.percentile(1.0)), (Some(ms(1)), Some(ms(100))));
+    }
+
+    #[test]
+    fn only_the_latest_values_count() {
+        let mut values = Values::default();
+        for n in 0..1_000 {
+            values.note(ms(n));
+        }
+        assert_eq!(values.percentile(0.0), Some(ms(700)));
+    }
+}
