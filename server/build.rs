@@ -73,7 +73,9 @@ fn compile(root: &Path, out: &Path) -> Result<PathBuf> {
         .into());
     }
     if !output.status.success() {
-        return Err(format!("the page does not compile:\n{messages}").replace('\n', "\ncargo::error=").into());
+        return Err(format!("the page does not compile:\n{messages}")
+            .replace('\n', "\ncargo::error=")
+            .into());
     }
     Ok(target.join(WASM).join("web/tessera_web.wasm"))
 }

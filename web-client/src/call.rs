@@ -144,8 +144,8 @@ pub enum Failure {
     TakenOver,
     /// No room has this name.
     NoSuchRoom,
-    /// The server does not let this person in.
-    NotAllowed,
+    /// The server does not let this person in; its words.
+    NotAllowed(String),
     /// The server does not take what we send; its words.
     Rejected(String),
 }
@@ -311,7 +311,7 @@ fn failure(ending: Ending) -> Option<Failure> {
         Code::ResourceExhausted => Some(Failure::Full),
         Code::Aborted => Some(Failure::TakenOver),
         Code::NotFound => Some(Failure::NoSuchRoom),
-        Code::Unauthenticated | Code::PermissionDenied => Some(Failure::NotAllowed),
+        Code::Unauthenticated | Code::PermissionDenied => Some(Failure::NotAllowed(ending.message)),
         Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented | Code::OutOfRange => {
             Some(Failure::Rejected(ending.message))
         }

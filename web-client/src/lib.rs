@@ -1,15 +1,16 @@
 //! The call's page.
 //!
 //! What decides is plain Rust without a browser, time being an argument: [`call`] is the call's state machine,
-//! [`pace`] how often frames are sent, [`outbox`] which one is next, [`stats`] what is measured, [`texts`] every
-//! word. The rest exists on wasm32 only and does what was decided.
+//! [`pace`] how often frames are sent, [`outbox`] which one is next, [`stats`] what is measured, [`news`] who
+//! came and went, [`texts`] every word. `browser` exists on wasm32 only and does what was decided.
 
 pub mod call;
 pub mod fit;
+pub mod news;
 pub mod outbox;
 pub mod pace;
 pub mod stats;
 pub mod texts;
 
 #[cfg(target_arch = "wasm32")]
-mod transport;
+mod browser;

@@ -97,7 +97,7 @@ fn what_trying_again_cannot_mend_fails_in_its_own_words() {
         (Code::ResourceExhausted, Failure::Full),
         (Code::Aborted, Failure::TakenOver),
         (Code::NotFound, Failure::NoSuchRoom),
-        (Code::PermissionDenied, Failure::NotAllowed),
+        (Code::PermissionDenied, Failure::NotAllowed("words".into())),
         (Code::InvalidArgument, Failure::Rejected("words".into())),
     ] {
         let mut call = live();

@@ -174,4 +174,3 @@ impl Body for FetchBody {
         self.inner.poll(context).map(|piece| piece.map(|bytes| bytes.map(http_body::Frame::data)))
     }
 }
-

@@ -1,0 +1,83 @@
+//! The browser's things, without their ceremony.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::future::{AbortHandle, abortable};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen::{JsCast, convert::FromWasmAbi};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Document, Element, EventTarget, Window};
+
+pub(crate) fn window() -> Window {
+    web_sys::window().expect("the page runs in a window")
+}
+
+pub(crate) fn document() -> Document {
+    window().document().expect("a window has its document")
+}
+
+/// The element of `index.html` with that id.
+pub(crate) fn by_id<T: JsCast>(id: &str) -> T {
+    let element = document().get_element_by_id(id).unwrap_or_else(|| panic!("index.html has no #{id}"));
+    element.dyn_into().unwrap_or_else(|_| panic!("#{id} is another kind of element"))
+}
+
+/// All elements that `selector` finds.
+pub(crate) fn all(selector: &str) -> Vec<Element> {
+    let found = document().query_selector_all(selector).expect("the selectors are ours");
+    (0..found.length()).filter_map(|index| found.get(index)?.dyn_into().ok()).collect()
+}
+
+/// Calls `react` at each `event`, as long as the page lives.
+pub(crate) fn on<E: FromWasmAbi + 'static>(
+    target: &EventTarget,
+    event: &str,
+    react: impl FnMut(E) + 'static,
+) {
+    let closure = Closure::<dyn FnMut(E)>::new(react);
+    target.add_event_listener_with_callback(event, closure.as_ref().unchecked_ref()).expect("events exist");
+    closure.forget();
+}
+
+/// Time since the page was opened.
+pub(crate) fn now() -> Duration {
+    window().performance().map_or(Duration::ZERO, |clock| from_ms(clock.now()))
+}
+
+/// A time in milliseconds, as the browser counts; what is none is zero.
+pub(crate) fn from_ms(milliseconds: f64) -> Duration {
+    Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
+}
+
+/// Sets an attribute, or takes it away.
+pub(crate) fn set(element: &Element, name: &str, value: Option<&str>) {
+    // Only a name that is none fails, and the names are ours.
+    let result = match value {
+        Some(value) if element.get_attribute(name).as_deref() == Some(value) => Ok(()),
+        Some(value) => element.set_attribute(name, value),
+        None => element.remove_attribute(name),
+    };
+    debug_assert!(result.is_ok(), "{name}");
+}
+
+/// Something that goes on until it is done or this is dropped.
+#[derive(Debug)]
+pub(crate) struct Task(AbortHandle);
+
+impl Task {
+    pub(crate) fn spawn(work: impl Future<Output = ()> + 'static) -> Self {
+        let (work, handle) = abortable(work);
+        spawn_local(async {
+            // Aborted or done: both are an end.
+            let _ended = work.await;
+        });
+        Self(handle)
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,126 @@
+//! Who this page is: from its address, from what the tab remembers, or by chance.
+
+use web_sys::{Storage, UrlSearchParams};
+
+use super::dom::window;
+use crate::call::Claim;
+
+/// For the tab: a reload comes back to its place.
+const ID: &str = "tessera.id";
+const SESSION: &str = "tessera.session";
+const SLOT: &str = "tessera.slot";
+/// For the browser: the next call begins with these.
+const NAME: &str = "tessera.name";
+const CAMERA: &str = "tessera.camera";
+
+/// What the page's address asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Address {
+    pub(crate) name: Option<String>,
+    pub(crate) room: String,
+    pub(crate) id: Option<String>,
+    pub(crate) autojoin: bool,
+    pub(crate) language: Option<String>,
+}
+
+impl Address {
+    /// Reads `?name=N&room=R&id=ID&autojoin=1&lang=TAG`.
+    pub(crate) fn read() -> Self {
+        let query = window().location().search().unwrap_or_default();
+        let Ok(query) = UrlSearchParams::new_with_str(&query) else { return Self::default() };
+        Self {
+            name: query.get("name"),
+            room: query.get("room").unwrap_or_default(),
+            id: query.get("id").filter(|id| !id.is_empty()),
+            autojoin: query.get("autojoin").is_some_and(|value| value == "1"),
+            language: query.get("lang"),
+        }
+    }
+}
+
+/// The address that brings others into this room, without anything that is this person's own.
+pub(crate) fn invite(room: &str) -> String {
+    let location = window().location();
+    let base = location.origin().unwrap_or_default() + &location.pathname().unwrap_or_default();
+    match UrlSearchParams::new() {
+        Ok(query) if !room.is_empty() => {
+            query.set("room", room);
+            format!("{base}?{}", String::from(query.to_string()))
+        }
+        _ => base,
+    }
+}
+
+/// The tab's client id: the address's, the remembered one, or a new one.
+pub(crate) fn client_id(address: &Address) -> String {
+    let id = address.id.clone().or_else(|| get(tab()?, ID)).unwrap_or_else(random);
+    put(tab(), ID, Some(&id));
+    id
+}
+
+/// A new client id, for whoever wants to be somebody else.
+pub(crate) fn renew() -> String {
+    let id = random();
+    put(tab(), ID, Some(&id));
+    id
+}
+
+/// 64 bits of chance as text: nobody has it by accident.
+fn random() -> String {
+    let mut bytes = [0; 8];
+    if window().crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes)).is_err() {
+        bytes = (js_sys::Math::random() * u64::MAX as f64).to_bits().to_be_bytes();
+    }
+    format!("web-{:016x}", u64::from_be_bytes(bytes))
+}
+
+/// The place that this tab had before it was loaded anew.
+pub(crate) fn claim() -> Option<Claim> {
+    let slot = get(tab()?, SLOT)?.parse().ok()?;
+    Some(Claim { session: get(tab()?, SESSION)?, slot })
+}
+
+/// Remembers the place for a reload, or forgets it.
+pub(crate) fn remember(claim: Option<&Claim>) {
+    put(tab(), SESSION, claim.map(|claim| claim.session.as_str()));
+    put(tab(), SLOT, claim.map(|claim| claim.slot.to_string()).as_deref());
+}
+
+pub(crate) fn name() -> Option<String> {
+    get(browser()?, NAME)
+}
+
+pub(crate) fn remember_name(name: &str) {
+    put(browser(), NAME, Some(name).filter(|name| !name.is_empty()));
+}
+
+/// The camera that was chosen last, by its device id.
+pub(crate) fn camera() -> Option<String> {
+    get(browser()?, CAMERA)
+}
+
+pub(crate) fn remember_camera(device: &str) {
+    put(browser(), CAMERA, Some(device));
+}
+
+/// A browser that keeps nothing works as well.
+fn tab() -> Option<Storage> {
+    window().session_storage().ok().flatten()
+}
+
+fn browser() -> Option<Storage> {
+    window().local_storage().ok().flatten()
+}
+
+fn get(storage: Storage, key: &str) -> Option<String> {
+    storage.get_item(key).ok().flatten()
+}
+
+fn put(storage: Option<Storage>, key: &str, value: Option<&str>) {
+    let Some(storage) = storage else { return };
+    // Full or forbidden: then nothing is remembered.
+    let _kept = match value {
+        Some(value) => storage.set_item(key, value),
+        None => storage.remove_item(key),
+    };
+}

@@ -1,0 +1,20 @@
+//! The page in the browser: what the pure parts decide is done here.
+//!
+//! Everything that happens is a [`app::Message`] to the one [`app::App`], in the order in which it happened.
+
+mod app;
+mod camera;
+mod dom;
+mod encoder;
+mod identity;
+mod screen;
+mod transport;
+mod view;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Starts the page. `worker` is the address of the script that makes JPEGs.
+#[wasm_bindgen]
+pub fn start(worker: &str) {
+    app::start(worker);
+}
