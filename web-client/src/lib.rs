@@ -14,3 +14,10 @@ pub mod texts;
 
 #[cfg(target_arch = "wasm32")]
 mod browser;
+
+/// Starts the page. `worker` is the address of the script that makes JPEGs.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn start(worker: &str) {
+    browser::start(worker);
+}

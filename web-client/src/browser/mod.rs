@@ -11,10 +11,4 @@ mod screen;
 mod transport;
 mod view;
 
-use wasm_bindgen::prelude::wasm_bindgen;
-
-/// Starts the page. `worker` is the address of the script that makes JPEGs.
-#[wasm_bindgen]
-pub fn start(worker: &str) {
-    app::start(worker);
-}
+pub(crate) use app::start;

@@ -1,0 +1,177 @@
+//! The page in a real Chromium, with a fake camera, against the real server and native clients.
+#![cfg(unix)]
+
+mod chromium;
+mod picture;
+mod server;
+
+use chromium::{Camera, Chromium};
+use picture::Look;
+use server::{Native, Server};
+
+/// One browser test at a time: two browsers are as much as two processors bear.
+static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// A server, a browser, and the tests' turn; `None` where browsers are left out.
+async fn stage(flags: &[&str]) -> Option<(tokio::sync::MutexGuard<'static, ()>, Server, Chromium)> {
+    let chromium_turn = ONE.lock().await;
+    let chromium = Chromium::start_or_skip().await?;
+    Some((chromium_turn, Server::start(flags).await, chromium))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_browsers_and_two_native_clients_see_each_other_in_the_right_places() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let looks = [Look(0), Look(1), Look(2), Look(3)];
+    let _natives =
+        [Native::join(&server, "client1", looks[0]).await, Native::join(&server, "client2", looks[1]).await];
+    let one = chromium.open(&server, "?id=client3&name=Three&autojoin=1", Camera::Shows(looks[2])).await;
+    one.state("live").await;
+    let two = chromium.open(&server, "?id=client4&name=Four", Camera::Shows(looks[3])).await;
+    two.click("join").await;
+    two.state("live").await;
+
+    for page in [&one, &two] {
+        for (slot, look) in looks.into_iter().enumerate() {
+            page.shows(slot, 2, look).await;
+        }
+        for (id, name) in [("client1", "client1"), ("client4", "Four")] {
+            page.until(&format!(
+                "document.querySelector('[data-client-id={id}]').textContent.startsWith('{name}')"
+            ))
+            .await;
+        }
+    }
+    two.until("document.querySelector('.own').dataset.clientId === 'client4'").await;
+    for page in [one, two] {
+        page.close_without_complaint().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_is_gone_and_may_join_again() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(1))).await;
+    page.state("live").await;
+    page.shows(0, 2, Look(1)).await;
+    let watcher = chromium.open(&server, "", Camera::Denied).await;
+    watcher.click("watch").await;
+    watcher.shows(0, 2, Look(1)).await;
+    page.click("leave").await;
+    page.state("left").await;
+    watcher.until("!document.querySelector('[data-client-id=anna]')").await;
+    watcher.is_black(0, 2).await;
+    page.click("join").await;
+    page.state("live").await;
+    watcher.shows(0, 2, Look(1)).await;
+    page.close_without_complaint().await;
+    watcher.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_tab_frees_its_seat_within_a_second() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(1))).await;
+    page.shows(0, 2, Look(1)).await;
+    let watcher = chromium.open(&server, "", Camera::Denied).await;
+    watcher.click("watch").await;
+    watcher.until("document.querySelector('[data-client-id=anna]')").await;
+    let closed = std::time::Instant::now();
+    page.close().await;
+    watcher.until("!document.querySelector('[data-client-id=anna]')").await;
+    // The promise is a second after the tab is gone; closing the whole browser takes some of it too.
+    assert!(closed.elapsed() < std::time::Duration::from_secs(3), "{:?}", closed.elapsed());
+    watcher.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_killed_and_started_again_finds_everybody_at_their_places() {
+    let Some((_turn, mut server, chromium)) = stage(&[]).await else { return };
+    let one = chromium.open(&server, "?id=one&autojoin=1", Camera::Shows(Look(1))).await;
+    one.shows(0, 2, Look(1)).await;
+    let two = chromium.open(&server, "?id=two&autojoin=1", Camera::Shows(Look(2))).await;
+    two.shows(1, 2, Look(2)).await;
+    server.kill().await;
+    for page in [&one, &two] {
+        page.state("reconnecting").await;
+    }
+    server.start_again().await;
+    for page in [&one, &two] {
+        page.state("live").await;
+        page.shows(0, 2, Look(1)).await;
+        page.shows(1, 2, Look(2)).await;
+    }
+    one.close().await;
+    two.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_comes_back_to_its_place() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(1))).await;
+    page.shows(0, 2, Look(1)).await;
+    let _other = Native::join(&server, "other", Look(3)).await;
+    page.reload().await;
+    page.state("live").await;
+    page.shows(0, 2, Look(1)).await;
+    page.shows(1, 2, Look(3)).await;
+    page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_is_denied_is_explained_and_the_name_is_in_the_call() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let page = chromium.open(&server, "?id=anna&name=Anna", Camera::Denied).await;
+    page.until("document.getElementById('notice').textContent.includes('not allowed')").await;
+    page.click("join").await;
+    page.state("live").await;
+    page.until("document.querySelector('[data-client-id=anna].off')").await;
+    page.is_black(0, 2).await;
+    page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_camera_goes_off_and_on_by_its_button() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(2))).await;
+    page.shows(0, 2, Look(2)).await;
+    page.click("camera").await;
+    page.is_black(0, 2).await;
+    page.until("document.querySelector('[data-client-id=anna].off')").await;
+    page.click("camera").await;
+    page.shows(0, 2, Look(2)).await;
+    page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tile_that_is_clicked_is_large_until_escape() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let _native = Native::join(&server, "client4", Look(3)).await;
+    let page = chromium.open(&server, "", Camera::Denied).await;
+    page.click("watch").await;
+    page.shows(3, 2, Look(3)).await;
+    page.run("document.querySelector('[data-client-id=client4]').click()").await;
+    page.until("document.querySelector('[data-client-id=client4]').dataset.large").await;
+    // The mosaic is twice as large, and its last quarter fills the frame.
+    page.until(
+        "(() => { const frame = document.getElementById('frame').getBoundingClientRect(), \
+         mosaic = document.getElementById('mosaic').getBoundingClientRect(); \
+         return Math.abs(mosaic.width - 2 * frame.width) < 2 && Math.abs(mosaic.right - frame.right) < 2; })()",
+    )
+    .await;
+    page.press("Escape").await;
+    page.until("!document.querySelector('[data-large]')").await;
+    page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_is_taken_is_said_and_somebody_new_gets_in() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let _native = Native::join(&server, "anna", Look(3)).await;
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(1))).await;
+    page.state("failed").await;
+    page.run("document.querySelector('#notice [data-action=\"0\"]').click()").await;
+    page.state("live").await;
+    page.shows(1, 2, Look(1)).await;
+    page.close_without_complaint().await;
+}

@@ -1,0 +1,105 @@
+//! The real program as a process that can be killed, and native clients in it.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tessera_client::frames::{Frames, Playback};
+use tessera_client::identity::Room;
+use tessera_client::pacing::Pace;
+use tessera_client::session::{Event, Session, SessionConfig};
+use tessera_client::tiles::FrameSize;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::chromium::within;
+use crate::picture::Look;
+
+/// A running server, ended with the test.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    flags: Vec<String>,
+    log: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    pub(crate) async fn start(flags: &[&str]) -> Self {
+        let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+        Self::start_at(([127, 0, 0, 1], 0).into(), flags).await
+    }
+
+    async fn start_at(address: SocketAddr, flags: Vec<String>) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tessera-server"))
+            .args(["--listen", &address.to_string()])
+            .args(&flags)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = loop {
+            let line = within(lines.next_line()).await.unwrap().expect("the server ends at once");
+            if let Some(address) = line.split("://").nth(1) {
+                break address.trim().parse().expect(&line);
+            }
+        };
+        // Whoever writes to a pipe that nobody reads stops.
+        let log = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { child, address, flags, log: Some(log) }
+    }
+
+    /// Ends it without a word.
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+        if let Some(log) = self.log.take() {
+            within(log).await.unwrap();
+        }
+    }
+
+    /// Starts it again where it was.
+    pub(crate) async fn start_again(&mut self) {
+        *self = Self::start_at(self.address, self.flags.clone()).await;
+    }
+
+    /// The page's address.
+    pub(crate) fn page(&self, query: &str) -> String {
+        format!("http://localhost:{}/{query}", self.address.port())
+    }
+}
+
+/// A native client that shows one picture until it is dropped.
+pub(crate) struct Native(JoinHandle<()>);
+
+impl Native {
+    pub(crate) async fn join(server: &Server, id: &str, look: Look) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("picture.jpg");
+        std::fs::write(&file, look.jpeg()).unwrap();
+        let playback =
+            Playback { pace: Pace::Every(Duration::from_millis(200)), repeat: true, max_frames: None };
+        let frames = Frames::open(file.to_str().unwrap().parse().unwrap(), playback).await.unwrap();
+        let config = SessionConfig {
+            server: server.address.to_string().parse().unwrap(),
+            room: Room::default(),
+            id: id.parse().unwrap(),
+            name: None,
+            frame_size: FrameSize::Tile,
+            reconnect: true,
+        };
+        let mut session = Session::new(config, frames, CancellationToken::new());
+        while !matches!(within(session.next()).await.unwrap(), Some(Event::Mosaic(_))) {}
+        Self(tokio::spawn(async move {
+            let _folder = folder;
+            while let Ok(Some(_)) = session.next().await {}
+        }))
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
