@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::format::TileFormat;
+use crate::format::{TileFormat, TileSize};
 
 /// Slots a side of the mosaic: 1 to 7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +15,15 @@ impl Grid {
     /// A grid of `side` times `side` slots, or `None` outside 1 to [`Grid::MAX`].
     pub fn new(side: u32) -> Option<Self> {
         u8::try_from(side).ok().filter(|_| (1..=Self::MAX).contains(&side)).map(Self)
+    }
+
+    /// The largest grid.
+    pub const LARGEST: Self = Self(7);
+
+    /// The smallest grid that has the slot `slot`.
+    pub fn with_slot(slot: Slot) -> Self {
+        let sides = (1..=7).find(|side| slot.0 < side * side);
+        Self(sides.unwrap_or(Self::LARGEST.0))
     }
 
     /// Slots a side.
@@ -96,10 +105,37 @@ impl Layout {
     }
 }
 
+/// The size that a mosaic keeps, whatever its grid is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Canvas {
+    smallest: Layout,
+}
+
+impl Canvas {
+    /// The canvas of a mosaic whose smallest grid is that of `smallest`.
+    pub fn new(smallest: Layout) -> Self {
+        Self { smallest }
+    }
+
+    /// The smallest grid.
+    pub fn smallest(&self) -> Grid {
+        self.smallest.grid
+    }
+
+    /// The layout of `grid`: a tile's sides are the canvas's divided by the grid and rounded down to whole MCUs,
+    /// but never under the least that a tile can have.
+    pub fn layout(&self, grid: Grid) -> Layout {
+        let side = |canvas: u32| (canvas / grid.side() / 16 * 16).max(TileSize::MIN);
+        let size = TileSize::new(side(self.smallest.width()), side(self.smallest.height()));
+        let size = size.unwrap_or(self.smallest.format.size);
+        Layout { grid, format: TileFormat { size, ..self.smallest.format } }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{Quality, TileSize};
+    use crate::format::Quality;
 
     fn layout(side: u32) -> Layout {
         let size = TileSize::new(640, 480).unwrap();
@@ -132,5 +168,32 @@ mod tests {
         let grid = Grid::new(7).unwrap();
         assert_eq!(Slot::new(48, grid).unwrap().index(), 48);
         assert_eq!(Slot::new(49, grid), None);
+    }
+
+    #[test]
+    fn a_canvas_keeps_about_its_size_whatever_the_grid() {
+        let canvas = Canvas::new(layout(2));
+        let sizes: Vec<_> =
+            (2..=7).map(|side| canvas.layout(Grid::new(side).unwrap()).format.size.to_string()).collect();
+        assert_eq!(sizes, ["640x480", "416x320", "320x240", "256x192", "208x160", "176x128"]);
+    }
+
+    #[test]
+    fn a_small_canvas_grows_rather_than_have_tiles_that_are_none() {
+        let mut small = layout(2);
+        small.format.size = TileSize::new(64, 80).unwrap();
+        let largest = Canvas::new(small).layout(Grid::LARGEST);
+        assert_eq!(largest.format.size, TileSize::new(64, 64).unwrap());
+        assert_eq!(Canvas::new(small).layout(small.grid), small);
+    }
+
+    #[test]
+    fn the_smallest_grid_with_a_slot_has_it_and_the_one_below_has_not() {
+        for index in 0..49 {
+            let slot = Slot::new(index, Grid::LARGEST).unwrap();
+            let grid = Grid::with_slot(slot);
+            assert!(index < grid.slot_count());
+            assert!(Grid::new(grid.side() - 1).is_none_or(|less| index >= less.slot_count()));
+        }
     }
 }

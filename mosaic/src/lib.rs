@@ -49,7 +49,7 @@ mod tile;
 pub use encode::jpeg as encode_jpeg;
 pub use format::{Fit, ParseTileSizeError, Quality, TileFormat, TileSize, TileSizeError, TileSpec};
 pub use ingest::{Ingest, Ingested, Way};
-pub use layout::{Grid, Layout, Rect, Slot};
+pub use layout::{Canvas, Grid, Layout, Rect, Slot};
 pub use limits::{FrameError, Limits};
 pub use picture::{Picture, PictureError};
 pub use probe::{Header, probe};

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tessera_mosaic::{Layout, Splicer};
+use tessera_mosaic::{Fit, Layout, Splicer, TileSpec};
 
-use crate::room::Place;
+use crate::room::{Place, Snapshot};
 use crate::seat::Seats;
 
 /// A mosaic and what is on it.
@@ -20,18 +20,32 @@ pub(crate) struct Mosaic {
     pub(crate) places: Vec<Place>,
 }
 
+impl Mosaic {
+    /// What its tiles are, with how frames come to fill them.
+    pub(crate) fn tile(&self, fit: Fit) -> TileSpec {
+        TileSpec { format: self.layout.format, fit }
+    }
+}
+
 /// Gives the newest mosaic of a room.
 #[derive(Debug)]
 pub(crate) struct Fanout {
     seats: Arc<Seats>,
-    splicer: Splicer,
     /// Held while splicing, so that many who ask at once cause one splice.
-    newest: Mutex<Option<Arc<Mosaic>>>,
+    newest: Mutex<Newest>,
+}
+
+/// The newest mosaic, and what makes the next one of the same layout.
+#[derive(Debug)]
+struct Newest {
+    splicer: Splicer,
+    mosaic: Option<Arc<Mosaic>>,
 }
 
 impl Fanout {
-    pub(crate) fn new(seats: Arc<Seats>, layout: Layout) -> Self {
-        Self { seats, splicer: Splicer::new(layout), newest: Mutex::new(None) }
+    pub(crate) fn new(seats: Arc<Seats>) -> Self {
+        let splicer = Splicer::new(seats.layout());
+        Self { seats, newest: Mutex::new(Newest { splicer, mosaic: None }) }
     }
 
     /// The mosaic of this moment. It shows everything that was shown before the call.
@@ -40,28 +54,32 @@ impl Fanout {
     pub(crate) fn newest(&self) -> Arc<Mosaic> {
         // A mosaic is stored whole or not at all, so a panic leaves no half of one.
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mosaic) = newest.as_ref().filter(|mosaic| mosaic.sequence == self.seats.sequence()) {
+        if let Some(mosaic) = newest.mosaic.as_ref().filter(|mosaic| mosaic.sequence == self.seats.sequence())
+        {
             return Arc::clone(mosaic);
         }
-        let mosaic = Arc::new(self.splice());
-        *newest = Some(Arc::clone(&mosaic));
+        let snapshot = self.seats.snapshot();
+        if *newest.splicer.layout() != snapshot.layout {
+            newest.splicer = Splicer::new(snapshot.layout);
+        }
+        let mosaic = Arc::new(splice(&newest.splicer, snapshot));
+        newest.mosaic = Some(Arc::clone(&mosaic));
         mosaic
     }
+}
 
-    fn splice(&self) -> Mosaic {
-        let snapshot = self.seats.snapshot();
-        let layout = *self.splicer.layout();
-        let mut tiles = vec![None; layout.grid.slot_count()];
-        for place in &snapshot.places {
-            tiles[place.slot.index()] = place.shown.as_ref().map(|shown| Arc::clone(&shown.tile));
-        }
-        let jpeg = self.splicer.splice(&tiles).expect("every tile was made for this layout");
-        Mosaic {
-            sequence: snapshot.sequence,
-            jpeg: jpeg.into(),
-            layout,
-            layout_version: snapshot.layout_version,
-            places: snapshot.places,
-        }
+fn splice(splicer: &Splicer, snapshot: Snapshot) -> Mosaic {
+    let layout = *splicer.layout();
+    let mut tiles = vec![None; layout.grid.slot_count()];
+    for place in &snapshot.places {
+        tiles[place.slot.index()] = place.shown.as_ref().map(|shown| Arc::clone(&shown.tile));
+    }
+    let jpeg = splicer.splice(&tiles).expect("every tile of a snapshot has its layout's format");
+    Mosaic {
+        sequence: snapshot.sequence,
+        jpeg: jpeg.into(),
+        layout,
+        layout_version: snapshot.layout_version,
+        places: snapshot.places,
     }
 }

@@ -31,6 +31,7 @@ mod names;
 mod page;
 mod peer;
 mod pool;
+mod regrid;
 mod room;
 mod seat;
 mod service;
@@ -99,9 +100,10 @@ impl Server {
     /// When an address cannot be listened on; the error says which flag to use.
     pub async fn bind(config: &Config, page: Page) -> anyhow::Result<Self> {
         let listeners = listen::bind(&config.listen).await?;
+        let pool = Arc::new(Pool::new(config.limits));
         let service = Service {
-            lobby: Arc::new(Lobby::new(config.grid, config.tile)),
-            pool: Arc::new(Pool::new(config.limits)),
+            lobby: Arc::new(Lobby::new(config.grid, config.tile, &pool)),
+            pool,
             max_fps: config.max_fps,
             stopping: CancellationToken::new(),
         };

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use tessera_mosaic::{Grid, Layout, TileSpec};
+use tessera_mosaic::{Canvas, Fit, Grid, Layout, TileSpec};
 use thiserror::Error;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, info_span};
 
 use crate::fanout::Fanout;
 use crate::names::RoomId;
+use crate::pool::Pool;
+use crate::regrid::regrid;
 use crate::room::Room;
 use crate::seat::Seats;
 
@@ -15,8 +19,10 @@ use crate::seat::Seats;
 pub(crate) struct OpenRoom {
     pub(crate) seats: Arc<Seats>,
     pub(crate) fanout: Fanout,
-    /// What a tile is here, now.
-    pub(crate) tile: TileSpec,
+    /// How a frame of another shape fills its tile.
+    pub(crate) fit: Fit,
+    /// Makes tiles anew for another grid; ends with the room.
+    _regrid: AbortOnDropHandle<()>,
 }
 
 /// The rooms.
@@ -31,10 +37,17 @@ pub(crate) struct Lobby {
 pub(crate) struct NoSuchRoom(String);
 
 impl Lobby {
-    pub(crate) fn new(grid: Grid, tile: TileSpec) -> Self {
-        let seats = Seats::new(RoomId::main(), Room::new(grid));
-        let fanout = Fanout::new(Arc::clone(&seats), Layout { grid, format: tile.format });
-        Self { main: Arc::new(OpenRoom { seats, fanout, tile }) }
+    /// A lobby whose rooms begin with that grid and that tile. Must be called on the runtime, which their tasks
+    /// run on.
+    pub(crate) fn new(grid: Grid, tile: TileSpec, pool: &Arc<Pool>) -> Self {
+        let canvas = Canvas::new(Layout { grid, format: tile.format });
+        let id = RoomId::main();
+        let span = info_span!("regrid", room = %id);
+        let seats = Seats::new(id, Room::new(canvas));
+        let regrid = regrid(Arc::clone(&seats), Arc::clone(pool), tile.fit).instrument(span);
+        let regrid = AbortOnDropHandle::new(tokio::spawn(regrid));
+        let fanout = Fanout::new(Arc::clone(&seats));
+        Self { main: Arc::new(OpenRoom { seats, fanout, fit: tile.fit, _regrid: regrid }) }
     }
 
     /// The room `id`.

@@ -1,15 +1,18 @@
 //! One call: who sits where and what each tile shows. Pure: time is an argument, there is no IO.
 
+mod growth;
 mod seating;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tessera_mosaic::{Grid, Slot, Tile};
+use bytes::Bytes;
+use tessera_mosaic::{Canvas, Grid, Layout, Slot, Tile, TileFormat};
 use thiserror::Error;
 
 use crate::names::{ClientId, DisplayName, Session};
+use growth::Growth;
 use seating::{Seating, Taken};
 
 /// How long a slot is kept for somebody whose connection broke.
@@ -30,6 +33,9 @@ pub(crate) struct Ticket(u64);
 #[derive(Debug)]
 pub(crate) struct Room {
     seating: Seating,
+    growth: Growth,
+    /// Up to here, `clientK` gets slot K - 1.
+    smallest: Grid,
     occupants: Vec<Occupant>,
     departed: VecDeque<ClientId>,
     /// Rises with every change that a mosaic shows; the same number is the same picture.
@@ -38,7 +44,10 @@ pub(crate) struct Room {
     layout_version: u64,
     /// Rises when a stale tile is stale no more.
     revivals: u64,
+    /// Rises when another grid comes next, or may soon.
+    plans: u64,
     last_ticket: u64,
+    last_frame: u64,
 }
 
 /// Where a room stands: equal is the same to see.
@@ -47,6 +56,7 @@ pub(crate) struct Change {
     /// The mosaic's number.
     pub(crate) sequence: u64,
     revivals: u64,
+    plans: u64,
 }
 
 /// Somebody with a seat.
@@ -58,11 +68,41 @@ struct Occupant {
     name: DisplayName,
     session: Session,
     video_off: bool,
+    /// The last good frame.
+    frame: Option<Frame>,
+    /// Its tile, of the format that is shown now.
     shown: Option<Shown>,
+    /// Its tile for the grid that comes next.
+    coming: Option<Coming>,
     heard: Instant,
     /// The highest number of a push that arrived; later ones below it are superseded.
     newest_push: u64,
     refusals_in_a_row: u32,
+}
+
+/// A frame as it was received. Another grid needs other tiles, which are made of these.
+#[derive(Debug, Clone)]
+struct Frame {
+    jpeg: Bytes,
+    /// Another for each frame in the room.
+    number: u64,
+}
+
+/// A tile for the grid that comes next.
+#[derive(Debug, Clone)]
+enum Coming {
+    Made(Arc<Tile>),
+    /// It cannot be made: the slot will be black.
+    Failed,
+}
+
+/// A tile that is to be made for the grid that comes next.
+#[derive(Debug, Clone)]
+pub(crate) struct Missing {
+    pub(crate) ticket: Ticket,
+    pub(crate) jpeg: Bytes,
+    pub(crate) format: TileFormat,
+    number: u64,
 }
 
 /// What a tile shows.
@@ -106,9 +146,11 @@ pub(crate) enum JoinError {
     #[error("somebody with this client_id is in the room: choose another, or bring the session of that seat")]
     IdTaken,
     #[error(
-        "the room is full: it has {0} seats; try again when somebody has left, or watch without a client_id"
+        "the room is full: all of its {} seats are taken; try again when somebody has left, or watch without a \
+         client_id",
+        Grid::LARGEST.slot_count()
     )]
-    Full(usize),
+    Full,
 }
 
 /// Why a push has no seat.
@@ -137,8 +179,10 @@ pub(crate) struct Gone;
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     pub(crate) sequence: u64,
+    pub(crate) layout: Layout,
     pub(crate) layout_version: u64,
-    /// The taken places, by slot.
+    /// The taken places, by slot. A slot that comes with the next grid is not among them yet. All tiles have the
+    /// layout's format.
     pub(crate) places: Vec<Place>,
 }
 
@@ -161,15 +205,20 @@ pub(crate) struct Attendance {
 }
 
 impl Room {
-    pub(crate) fn new(grid: Grid) -> Self {
+    /// An empty room. Its grid is never smaller than the canvas's own.
+    pub(crate) fn new(canvas: Canvas) -> Self {
         Self {
-            seating: Seating::new(grid),
+            seating: Seating::new(),
+            growth: Growth::new(canvas),
+            smallest: canvas.smallest(),
             occupants: Vec::new(),
             departed: VecDeque::new(),
             sequence: 1,
             layout_version: 1,
             revivals: 0,
+            plans: 0,
             last_ticket: 0,
+            last_frame: 0,
         }
     }
 
@@ -189,6 +238,7 @@ impl Room {
         };
         self.layout_version += 1;
         self.sequence += 1;
+        self.plan(now);
         Ok(joined)
     }
 
@@ -212,10 +262,9 @@ impl Room {
     }
 
     fn sit_down(&mut self, join: Join, fresh: Session, now: Instant) -> Result<Joined, JoinError> {
-        let wish = join.id.wished_slot().filter(|&slot| slot < self.seating.grid().slot_count());
+        let wish = join.id.wished_slot().filter(|&slot| slot < self.smallest.slot_count());
         let claim = seating::Claim { id: &join.id, session: join.session, wishes: [join.preferred, wish] };
-        let Taken { slot, session } =
-            self.seating.take(&claim, now).ok_or(JoinError::Full(self.seating.grid().slot_count()))?;
+        let Taken { slot, session } = self.seating.take(&claim, now).ok_or(JoinError::Full)?;
         let (ticket, session) = (self.next_ticket(), session.unwrap_or(fresh));
         self.departed.retain(|id| *id != join.id);
         self.occupants.push(Occupant {
@@ -225,7 +274,9 @@ impl Room {
             name: join.name,
             session,
             video_off: false,
+            frame: None,
             shown: None,
+            coming: None,
             heard: now,
             newest_push: 0,
             refusals_in_a_row: 0,
@@ -242,6 +293,7 @@ impl Room {
         self.note_departed(occupant.id);
         self.layout_version += 1;
         self.sequence += 1;
+        self.plan(now);
         true
     }
 
@@ -261,16 +313,105 @@ impl Room {
         Ok(())
     }
 
-    /// Shows a new tile. A camera that was off is on again.
-    pub(crate) fn show(&mut self, ticket: Ticket, shown: Shown, now: Instant) -> Result<(), Gone> {
+    /// Shows a new frame: `tiles` are what was made of `jpeg`. A camera that was off is on again.
+    ///
+    /// Gives the layout whose tile is missing: then nothing has changed, and the call is to be made again with
+    /// it. While a switch is in work, a tile is needed for the grid that is shown and for the one that comes.
+    pub(crate) fn show(
+        &mut self,
+        ticket: Ticket,
+        jpeg: &Bytes,
+        stamp: Stamp,
+        tiles: &[Arc<Tile>],
+        now: Instant,
+    ) -> Result<Option<Layout>, Gone> {
+        self.occupant(ticket)?;
+        let of = |layout: Layout| tiles.iter().find(|tile| tile.format() == layout.format).cloned();
+        let (shown, next) = (self.growth.shown(), self.growth.next());
+        let Some(tile) = of(shown) else { return Ok(Some(shown)) };
+        let coming = match next.map(|next| of(next).ok_or(next)) {
+            Some(Err(missing)) => return Ok(Some(missing)),
+            Some(Ok(tile)) => Some(Coming::Made(tile)),
+            None => None,
+        };
         self.heard(ticket, now)?;
+        self.last_frame += 1;
+        let frame = Frame { jpeg: jpeg.clone(), number: self.last_frame };
         let occupant = self.occupant(ticket)?;
-        occupant.shown = Some(shown);
+        (occupant.frame, occupant.shown, occupant.coming) =
+            (Some(frame), Some(Shown { tile, stamp }), coming);
         occupant.refusals_in_a_row = 0;
         let layout_changed = std::mem::take(&mut occupant.video_off);
         self.sequence += 1;
         self.layout_version += u64::from(layout_changed);
-        Ok(())
+        self.switch_if_ready();
+        Ok(None)
+    }
+
+    /// What is shown now.
+    pub(crate) fn layout(&self) -> Layout {
+        self.growth.shown()
+    }
+
+    /// Looks whether another grid is to come, as time passes.
+    pub(crate) fn plan(&mut self, now: Instant) {
+        let needed = self.seating.grid(now).unwrap_or(self.smallest);
+        let due = self.growth.due();
+        if self.growth.aim(needed, now) {
+            self.plans += 1;
+            for occupant in &mut self.occupants {
+                occupant.coming = None;
+            }
+        }
+        self.plans += u64::from(self.growth.due() != due);
+        self.switch_if_ready();
+    }
+
+    /// When to [`Room::plan`] again, if nobody comes or goes until then.
+    pub(crate) fn next_plan(&self) -> Option<Instant> {
+        self.growth.due().into_iter().chain(self.seating.next_forgotten()).min()
+    }
+
+    /// The tiles that the next grid lacks.
+    pub(crate) fn missing(&self) -> Vec<Missing> {
+        let Some(next) = self.growth.next() else { return Vec::new() };
+        let lacking = self.occupants.iter().filter(|occupant| occupant.coming.is_none());
+        lacking
+            .filter_map(|occupant| {
+                let frame = occupant.frame.as_ref()?;
+                let (ticket, jpeg) = (occupant.ticket, frame.jpeg.clone());
+                Some(Missing { ticket, jpeg, format: next.format, number: frame.number })
+            })
+            .collect()
+    }
+
+    /// Takes a tile that was missing, or that it cannot be made. What is not wanted any more is dropped.
+    pub(crate) fn remade(&mut self, missing: &Missing, tile: Option<Arc<Tile>>) {
+        let is_wanted = self.growth.next().is_some_and(|next| next.format == missing.format);
+        let Ok(occupant) = self.occupant(missing.ticket) else { return };
+        if is_wanted && occupant.frame.as_ref().is_some_and(|frame| frame.number == missing.number) {
+            occupant.coming = Some(tile.map_or(Coming::Failed, Coming::Made));
+        }
+        self.switch_if_ready();
+    }
+
+    /// Shows the next grid once nothing lacks: all tiles at once.
+    fn switch_if_ready(&mut self) {
+        let is_ready = |occupant: &Occupant| occupant.frame.is_none() || occupant.coming.is_some();
+        if self.growth.next().is_none() || !self.occupants.iter().all(is_ready) {
+            return;
+        }
+        self.growth.switch();
+        for occupant in &mut self.occupants {
+            let stamp = occupant.shown.take().map(|shown| shown.stamp).unwrap_or_default();
+            occupant.shown = match occupant.coming.take() {
+                Some(Coming::Made(tile)) => Some(Shown { tile, stamp }),
+                Some(Coming::Failed) | None => None,
+            };
+        }
+        self.layout_version += 1;
+        self.sequence += 1;
+        self.plans += 1;
     }
 
     /// Turns the camera off or on. Off makes the tile black and forgets the picture; on without a picture
@@ -280,9 +421,10 @@ impl Room {
         let occupant = self.occupant(ticket)?;
         if occupant.video_off != off {
             occupant.video_off = off;
-            occupant.shown = None;
+            (occupant.frame, occupant.shown, occupant.coming) = (None, None, None);
             self.sequence += 1;
             self.layout_version += 1;
+            self.switch_if_ready();
         }
         Ok(())
     }
@@ -328,7 +470,7 @@ impl Room {
 
     /// Where the room stands.
     pub(crate) fn change(&self) -> Change {
-        Change { sequence: self.sequence, revivals: self.revivals }
+        Change { sequence: self.sequence, revivals: self.revivals, plans: self.plans }
     }
 
     /// Everything that a mosaic of this moment needs.
@@ -340,9 +482,11 @@ impl Room {
             video_off: o.video_off,
             shown: o.shown.clone(),
         };
-        let mut places: Vec<_> = self.occupants.iter().map(place).collect();
+        let layout = self.growth.shown();
+        let is_shown = |o: &&Occupant| o.slot.index() < layout.grid.slot_count();
+        let mut places: Vec<_> = self.occupants.iter().filter(is_shown).map(place).collect();
         places.sort_unstable_by_key(|place| place.slot);
-        Snapshot { sequence: self.sequence, layout_version: self.layout_version, places }
+        Snapshot { sequence: self.sequence, layout, layout_version: self.layout_version, places }
     }
 
     /// The slots whose holders have said nothing for [`STALE`], in order.

@@ -7,15 +7,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tessera_mosaic::Slot;
+use bytes::Bytes;
+use tessera_mosaic::{Layout, Slot, Tile};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tracing::info;
 
 use crate::names::{ClientId, RoomId, Session};
 use crate::peer::Peer;
 use crate::room::{
-    Attendance, Change, Departure, Gone, Join, JoinError, MAX_REFUSALS, PushError, Room, Shown, Snapshot,
-    Ticket,
+    Attendance, Change, Departure, Gone, Join, JoinError, MAX_REFUSALS, Missing, PushError, Room, Snapshot,
+    Stamp, Ticket,
 };
 
 /// The seats of one room.
@@ -118,9 +119,33 @@ impl Seats {
         self.change(|state| state.room.set_video_off(ticket, off, Instant::now()))
     }
 
-    /// Shows a new tile.
-    pub(crate) fn show(&self, ticket: Ticket, shown: Shown) -> Result<(), Gone> {
-        self.change(|state| state.room.show(ticket, shown, Instant::now()))
+    /// Shows a new frame, of which `tiles` were made; gives the layout whose tile is missing.
+    pub(crate) fn show(
+        &self,
+        ticket: Ticket,
+        jpeg: &Bytes,
+        stamp: Stamp,
+        tiles: &[Arc<Tile>],
+    ) -> Result<Option<Layout>, Gone> {
+        self.change(|state| state.room.show(ticket, jpeg, stamp, tiles, Instant::now()))
+    }
+
+    /// What is shown now.
+    pub(crate) fn layout(&self) -> Layout {
+        self.lock().room.layout()
+    }
+
+    /// Looks whether another grid is to come; gives the tiles that it lacks, and when to look again.
+    pub(crate) fn plan(&self) -> (Vec<Missing>, Option<Instant>) {
+        self.change(|state| {
+            state.room.plan(Instant::now());
+            (state.room.missing(), state.room.next_plan())
+        })
+    }
+
+    /// Takes a tile that the next grid lacked.
+    pub(crate) fn remade(&self, missing: &Missing, tile: Option<Arc<Tile>>) {
+        self.change(|state| state.room.remade(missing, tile));
     }
 
     /// Counts a refused frame. The last one that is borne ends the hold.

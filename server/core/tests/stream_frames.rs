@@ -278,19 +278,3 @@ async fn the_seat_comes_with_the_first_response_and_the_layout_after_each_change
     let response = first.ask(from("")).await;
     assert!(response.layout.unwrap().version > layout.version);
 }
-
-#[tokio::test]
-async fn the_fifth_is_told_that_the_room_is_full() {
-    let server = TestServer::start().await;
-    let mut seats = Vec::new();
-    for id in ["client1", "a", "b", "c"] {
-        seats.push(server.join(id).await);
-    }
-    let mut fifth = server.client().await.frames().await;
-    fifth.send(from("d")).await;
-    let status = fifth.end().await;
-    assert_eq!(status.code(), Code::ResourceExhausted);
-    assert!(status.message().contains("room is full"), "{status}");
-    seats.pop().unwrap().half_close().await;
-    server.join("d").await;
-}

@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use support::{Client, TestServer, black, config, quadrant, shows, tile_frame, within};
-use tessera_wire::{FrameRequest, FrameResponse, PushFrameResponse, Seat, WatchMosaicRequest};
+use tessera_wire::{FrameRequest, PushFrameResponse, Seat, WatchMosaicRequest};
 use tonic::{Code, Status};
 
 fn spectator() -> WatchMosaicRequest {
@@ -230,8 +230,4 @@ async fn an_id_is_checked_in_watch_mosaic_as_in_stream_frames() {
     let code = async |id: &str| server.client().await.watch(participant(id)).await.err().map(|s| s.code());
     assert_eq!(code("a\u{202E}b").await, Some(Code::InvalidArgument));
     assert_eq!(code("client1").await, Some(Code::AlreadyExists));
-    let _others = [server.join("a").await, server.join("b").await, server.join("c").await];
-    assert_eq!(code("d").await, Some(Code::ResourceExhausted));
-    let seen: FrameResponse = server.look().await;
-    assert_eq!(seen.layout.unwrap().places.len(), 4, "a spectator sees a full room");
 }

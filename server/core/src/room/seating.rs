@@ -9,7 +9,7 @@ use crate::names::{ClientId, Session};
 /// The slots of a room: taken, free, or kept for somebody whose connection broke.
 #[derive(Debug)]
 pub(super) struct Seating {
-    grid: Grid,
+    /// One for each slot of the largest grid.
     places: Vec<Place>,
 }
 
@@ -36,16 +36,29 @@ pub(super) struct Taken {
 }
 
 impl Seating {
-    pub(super) fn new(grid: Grid) -> Self {
-        Self { grid, places: vec![Place::Free; grid.slot_count()] }
+    pub(super) fn new() -> Self {
+        Self { places: vec![Place::Free; Grid::LARGEST.slot_count()] }
     }
 
-    pub(super) fn grid(&self) -> Grid {
-        self.grid
+    /// The smallest grid that has every slot which is taken or kept, if there is one.
+    pub(super) fn grid(&mut self, now: Instant) -> Option<Grid> {
+        self.forget_old(now);
+        let highest = self.places.iter().rposition(|place| !matches!(place, Place::Free))?;
+        Slot::new(highest, Grid::LARGEST).map(Grid::with_slot)
     }
 
-    /// Takes the slot that is kept for the newcomer (whose session proves more than the id), else a wish that is free, else the lowest free one, else
-    /// the lowest that is kept for another: nobody is refused while a slot is not taken.
+    /// When the next slot is kept no more.
+    pub(super) fn next_forgotten(&self) -> Option<Instant> {
+        let until = |place: &Place| match place {
+            Place::Kept { until, .. } => Some(*until),
+            Place::Free | Place::Taken => None,
+        };
+        self.places.iter().filter_map(until).min()
+    }
+
+    /// Takes the slot that is kept for the newcomer (whose session proves more than the id), else a wish that is
+    /// free, else the lowest free one, which may need a larger grid, else the lowest that is kept for another:
+    /// nobody is refused while a slot is not taken.
     pub(super) fn take(&mut self, claim: &Claim<'_>, now: Instant) -> Option<Taken> {
         self.forget_old(now);
         let own = self.kept_by(|_, session| claim.session.is_some_and(|brought| brought.proves(session)));
@@ -62,7 +75,7 @@ impl Seating {
         self.places[index] = Place::Taken;
         // A kept session is given on only to whoever brought it: the id alone proves nothing.
         let session = session.filter(|kept| claim.session.is_some_and(|brought| brought.proves(kept)));
-        Slot::new(index, self.grid).map(|slot| Taken { slot, session })
+        Slot::new(index, Grid::LARGEST).map(|slot| Taken { slot, session })
     }
 
     /// Gives a slot back, to be kept for its holder until then, or not at all.

@@ -9,20 +9,45 @@ struct Call {
     now: Instant,
 }
 
+fn canvas() -> Canvas {
+    let format = TileFormat { size: TileSize::new(160, 128).unwrap(), quality: Quality::new(85).unwrap() };
+    Canvas::new(Layout { grid: Grid::new(2).unwrap(), format })
+}
+
 fn call() -> Call {
-    Call { room: Room::new(Grid::new(2).unwrap()), now: Instant::now() }
+    Call { room: Room::new(canvas()), now: Instant::now() }
 }
 
-fn tile() -> Arc<Tile> {
-    let size = TileSize::new(64, 64).unwrap();
-    Arc::new(Tile::black(TileFormat { size, quality: Quality::new(85).unwrap() }))
-}
-
-fn shown() -> Shown {
-    Shown { tile: tile(), stamp: Stamp::default() }
+/// The tile that the next grid lacks, as somebody makes it.
+fn remake(call: &mut Call) {
+    for missing in call.room.missing() {
+        call.room.remade(&missing, Some(Arc::new(Tile::black(missing.format))));
+    }
 }
 
 impl Call {
+    /// Shows a frame of that number, with a tile for each format that the room wants.
+    fn show(&mut self, joined: &Joined, sequence: u64) {
+        let stamp = Stamp { sequence, ..Stamp::default() };
+        let mut tiles = vec![Arc::new(Tile::black(self.room.layout().format))];
+        while let Some(missing) =
+            self.room.show(joined.ticket, &Bytes::new(), stamp, &tiles, self.now).unwrap()
+        {
+            tiles.push(Arc::new(Tile::black(missing.format)));
+        }
+    }
+
+    fn side(&self) -> u32 {
+        self.room.layout().grid.side()
+    }
+
+    /// What slot `slot` shows: the number of its frame.
+    fn shown(&self, slot: usize) -> Option<u64> {
+        let snapshot = self.room.snapshot();
+        let place = snapshot.places.iter().find(|place| place.slot.index() == slot)?;
+        place.shown.as_ref().map(|shown| shown.stamp.sequence)
+    }
+
     fn ask(
         &mut self,
         id: &str,
@@ -57,12 +82,17 @@ fn client_k_gets_slot_k_less_one_and_others_the_lowest_free_one() {
 }
 
 #[test]
-fn the_fifth_is_told_that_the_room_is_full() {
+fn whoever_comes_after_the_49th_is_told_that_the_room_is_full() {
     let mut call = call();
-    let joined: Vec<_> = (1..=4).map(|n| call.join(&format!("client{n}"))).collect();
-    assert_eq!(call.ask("client5", None, None).unwrap_err(), JoinError::Full(4));
-    call.leave(&joined[1], Departure::Goodbye);
-    assert_eq!(call.slot("client5"), 1);
+    let joined: Vec<_> = (0..49).map(|n| call.join(&format!("guest{n}"))).collect();
+    assert_eq!(
+        joined.iter().map(|joined| joined.slot.index()).collect::<Vec<_>>(),
+        (0..49).collect::<Vec<_>>()
+    );
+    assert_eq!(call.side(), 7);
+    assert_eq!(call.ask("one more", None, None).unwrap_err(), JoinError::Full);
+    call.leave(&joined[20], Departure::Goodbye);
+    assert_eq!(call.slot("one more"), 20);
 }
 
 #[test]
@@ -71,14 +101,16 @@ fn a_preferred_slot_is_honoured_when_it_is_free() {
     assert_eq!(call.ask("a", None, Some(3)).unwrap().slot.index(), 3);
     assert_eq!(call.ask("client1", None, Some(2)).unwrap().slot.index(), 2, "stronger than the id");
     assert_eq!(call.ask("b", None, Some(3)).unwrap().slot.index(), 0);
-    assert_eq!(call.ask("c", None, Some(48)).unwrap().slot.index(), 1);
+    assert_eq!(call.ask("c", None, Some(49)).unwrap().slot.index(), 1, "there is no such slot");
+    assert_eq!(call.ask("d", None, Some(7)).unwrap().slot.index(), 7, "the grid grows for it");
+    assert_eq!(call.side(), 3);
 }
 
 #[test]
 fn an_id_in_use_is_taken_and_its_session_takes_it_over() {
     let mut call = call();
     let first = call.join("client2");
-    call.room.show(first.ticket, shown(), call.now).unwrap();
+    call.show(&first, 1);
     assert_eq!(call.ask("client2", None, None).unwrap_err(), JoinError::IdTaken);
     assert_eq!(call.ask("client2", Some(Session::random()), None).unwrap_err(), JoinError::IdTaken);
 
@@ -153,10 +185,10 @@ fn a_kept_slot_is_forgotten_after_30_s_and_after_a_goodbye_at_once() {
 #[test]
 fn nobody_is_refused_while_a_slot_is_only_kept() {
     let mut call = call();
-    let joined: Vec<_> = (1..=4).map(|n| call.join(&format!("client{n}"))).collect();
+    let joined: Vec<_> = (1..=49).map(|n| call.join(&format!("guest{n}"))).collect();
     call.leave(&joined[2], Departure::Broken);
     assert_eq!(call.ask("newcomer", None, Some(2)).unwrap().slot.index(), 2);
-    assert_eq!(call.ask("client3", Some(joined[2].session), None).unwrap_err(), JoinError::Full(4));
+    assert_eq!(call.ask("guest3", Some(joined[2].session), None).unwrap_err(), JoinError::Full);
 }
 
 #[test]
@@ -171,7 +203,7 @@ fn a_kept_slot_is_no_free_slot_to_those_who_would_like_it() {
 fn who_leaves_takes_the_picture_along() {
     let mut call = call();
     let a = call.join("a");
-    call.room.show(a.ticket, shown(), call.now).unwrap();
+    call.show(&a, 1);
     let before = call.room.snapshot();
     call.leave(&a, Departure::Broken);
     let after = call.room.snapshot();
@@ -185,14 +217,14 @@ fn who_leaves_takes_the_picture_along() {
 fn video_off_forgets_the_picture_and_a_new_one_turns_it_on() {
     let mut call = call();
     let a = call.join("a");
-    call.room.show(a.ticket, shown(), call.now).unwrap();
+    call.show(&a, 1);
     let version = call.room.snapshot().layout_version;
     call.room.set_video_off(a.ticket, true, call.now).unwrap();
     let off = call.room.snapshot();
     assert!(off.places[0].video_off && off.places[0].shown.is_none() && off.layout_version > version);
     call.room.set_video_off(a.ticket, true, call.now).unwrap();
     assert_eq!(call.room.snapshot().layout_version, off.layout_version, "nothing changed");
-    call.room.show(a.ticket, shown(), call.now).unwrap();
+    call.show(&a, 1);
     let on = call.room.snapshot();
     assert!(
         !on.places[0].video_off && on.places[0].shown.is_some() && on.layout_version > off.layout_version
@@ -223,7 +255,7 @@ fn only_a_good_frame_ends_a_row_of_refusals() {
     assert_eq!(call.room.refuse(a.ticket, call.now), Ok(1));
     call.room.heard(a.ticket, call.now).unwrap();
     assert_eq!(call.room.refuse(a.ticket, call.now), Ok(2));
-    call.room.show(a.ticket, shown(), call.now).unwrap();
+    call.show(&a, 1);
     assert_eq!(call.room.refuse(a.ticket, call.now), Ok(1));
 }
 
@@ -271,4 +303,179 @@ fn the_log_knows_who_is_here_and_who_left() {
         call.leave(&joined, Departure::Goodbye);
     }
     assert_eq!(call.room.attendance().left.len(), DEPARTED);
+}
+
+#[test]
+fn the_fifth_makes_the_grid_3x3_as_soon_as_every_tile_is_there_anew() {
+    let mut call = call();
+    let joined: Vec<_> = (1..=4).map(|n| call.join(&format!("client{n}"))).collect();
+    for (joined, number) in joined.iter().zip(1..) {
+        call.show(joined, number);
+    }
+    let fifth = call.join("client5");
+    assert_eq!((fifth.slot.index(), call.side()), (4, 2), "the old grid is served meanwhile");
+    assert_eq!(call.room.snapshot().places.len(), 4, "what is not shown has no place");
+    let before = call.room.snapshot();
+    remake(&mut call);
+    let after = call.room.snapshot();
+    assert_eq!((call.side(), after.places.len()), (3, 5));
+    assert!(after.layout_version > before.layout_version && after.sequence > before.sequence);
+    for slot in 0..4 {
+        assert_eq!(call.shown(slot), Some(slot as u64 + 1));
+    }
+}
+
+#[test]
+fn a_frame_during_the_switch_is_the_one_that_is_shown_after_it() {
+    let mut call = call();
+    let (a, b) = (call.join("a"), call.join("b"));
+    call.show(&a, 1);
+    call.show(&b, 1);
+    let _far = call.ask("far", None, Some(8)).unwrap();
+    let missing = call.room.missing();
+    assert_eq!(missing.len(), 2);
+    call.show(&a, 2);
+    assert_eq!((call.side(), call.shown(0)), (2, Some(2)), "shown at once, in the old grid");
+    for missing in missing {
+        call.room.remade(&missing, Some(Arc::new(Tile::black(missing.format))));
+    }
+    assert_eq!((call.side(), call.shown(0), call.shown(1)), (3, Some(2), Some(1)));
+}
+
+#[test]
+fn a_tile_that_was_made_for_the_grid_before_is_asked_for_again() {
+    let mut call = call();
+    let a = call.join("a");
+    let old = [Arc::new(Tile::black(call.room.layout().format))];
+    let _far = call.ask("far", None, Some(8)).unwrap();
+    assert_eq!(call.side(), 3, "nobody shows anything: at once");
+    let missing = call.room.show(a.ticket, &Bytes::new(), Stamp::default(), &old, call.now).unwrap();
+    assert_eq!(missing, Some(call.room.layout()));
+    assert_eq!(call.shown(0), None);
+}
+
+#[test]
+fn a_frame_that_makes_no_tile_for_the_next_grid_leaves_it_black_and_holds_nobody_up() {
+    let mut call = call();
+    let a = call.join("a");
+    call.show(&a, 1);
+    let _far = call.ask("far", None, Some(8)).unwrap();
+    for missing in call.room.missing() {
+        call.room.remade(&missing, None);
+    }
+    assert_eq!((call.side(), call.shown(0)), (3, None));
+}
+
+#[test]
+fn the_grid_shrinks_when_a_smaller_one_has_sufficed_for_ten_seconds() {
+    let mut call = call();
+    let a = call.join("a");
+    call.show(&a, 1);
+    let far = call.ask("far", None, Some(8)).unwrap();
+    remake(&mut call);
+    call.leave(&far, Departure::Goodbye);
+    let due = call.room.next_plan().unwrap();
+    assert_eq!(due, call.now + growth::SHRINK_AFTER);
+    call.now = due - Duration::from_millis(1);
+    call.room.plan(call.now);
+    assert!(call.room.missing().is_empty());
+    call.now = due;
+    call.room.plan(call.now);
+    assert_eq!(call.side(), 3, "not before its tiles are there");
+    remake(&mut call);
+    assert_eq!((call.side(), call.shown(0)), (2, Some(1)));
+    assert_eq!(call.room.next_plan(), None);
+}
+
+#[test]
+fn who_is_back_in_time_keeps_the_grid_and_a_kept_slot_does_too() {
+    let mut call = call();
+    let far = call.ask("far", None, Some(8)).unwrap();
+    call.leave(&far, Departure::Broken);
+    call.now += KEPT - Duration::from_millis(1);
+    call.room.plan(call.now);
+    assert_eq!((call.side(), call.room.next_plan()), (3, Some(call.now + Duration::from_millis(1))));
+    call.now += Duration::from_millis(1);
+    call.room.plan(call.now);
+    let due = call.room.next_plan().unwrap();
+    assert_eq!(due, call.now + growth::SHRINK_AFTER);
+    let _back = call.ask("far", None, Some(8)).unwrap();
+    call.now = due;
+    call.room.plan(call.now);
+    assert_eq!((call.side(), call.room.next_plan()), (3, None));
+}
+
+#[test]
+fn whoever_turns_the_camera_off_has_no_picture_to_be_made_anew() {
+    let mut call = call();
+    let a = call.join("a");
+    call.show(&a, 1);
+    let _far = call.ask("far", None, Some(8)).unwrap();
+    call.room.set_video_off(a.ticket, true, call.now).unwrap();
+    assert_eq!((call.side(), call.room.missing().len(), call.shown(0)), (3, 0, None));
+}
+
+#[test]
+fn whatever_happens_a_snapshot_has_one_format_nobody_moves_and_the_newest_frame_is_shown() {
+    use proptest::prelude::*;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Join(Option<usize>),
+        Leave(usize, bool),
+        Show(usize),
+        Remake,
+        Wait(u64),
+    }
+    let step = prop_oneof![
+        proptest::option::of(0..50_usize).prop_map(Step::Join),
+        (0..50_usize, any::<bool>()).prop_map(|(who, broken)| Step::Leave(who, broken)),
+        (0..50_usize).prop_map(Step::Show),
+        Just(Step::Remake),
+        (0..15_000_u64).prop_map(Step::Wait),
+    ];
+    proptest!(ProptestConfig::with_cases(200), |(steps in proptest::collection::vec(step, 1..80))| {
+        let mut call = call();
+        let mut seats: Vec<(Joined, Option<u64>)> = Vec::new();
+        for (number, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::Join(wish) => {
+                    seats.extend(call.ask(&format!("g{number}"), None, wish).ok().map(|joined| (joined, None)));
+                }
+                Step::Leave(who, broken) if !seats.is_empty() => {
+                    let (joined, _) = seats.swap_remove(who % seats.len());
+                    call.leave(&joined, if broken { Departure::Broken } else { Departure::Goodbye });
+                }
+                Step::Show(who) if !seats.is_empty() => {
+                    let index = who % seats.len();
+                    call.show(&seats[index].0, number as u64);
+                    seats[index].1 = Some(number as u64);
+                }
+                Step::Remake => remake(&mut call),
+                Step::Wait(time) => {
+                    call.now += Duration::from_millis(time);
+                    call.room.plan(call.now);
+                }
+                Step::Leave(..) | Step::Show(_) => {}
+            }
+            let snapshot = call.room.snapshot();
+            for place in &snapshot.places {
+                let (_, newest) = seats.iter().find(|(joined, _)| joined.slot == place.slot).unwrap();
+                let shown = place.shown.as_ref();
+                prop_assert_eq!(shown.map(|shown| shown.stamp.sequence), *newest);
+                prop_assert!(shown.is_none_or(|shown| shown.tile.format() == snapshot.layout.format));
+            }
+        }
+        remake(&mut call);
+        let snapshot = call.room.snapshot();
+        prop_assert_eq!(snapshot.places.len(), seats.len(), "everybody is shown once the switch is done");
+        for (joined, _) in &seats {
+            call.leave(joined, Departure::Goodbye);
+        }
+        call.now += KEPT;
+        call.room.plan(call.now);
+        call.now += growth::SHRINK_AFTER;
+        call.room.plan(call.now);
+        prop_assert_eq!(call.side(), 2);
+    });
 }

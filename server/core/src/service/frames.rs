@@ -98,8 +98,9 @@ impl Frames {
         let Ok(taken) = taken else { return Err(gone(seat)) };
 
         let (stale, _) = room.seats.stale();
-        let mut response = self.told.mosaic(&room.fanout.newest(), &stale);
-        response.seat = self.told.seat(seat, room.tile);
+        let mosaic = room.fanout.newest();
+        let mut response = self.told.mosaic(&mosaic, &stale);
+        response.seat = self.told.seat(seat, mosaic.tile(room.fit));
         if let Taken::Refused(error) = taken {
             response.refusal = Some(reply::refusal(&error));
         }

@@ -13,7 +13,9 @@ mod watch;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_core::Stream;
+use tessera_mosaic::TileSpec;
 use tessera_wire::video_processing_service_server::VideoProcessingService;
 use tessera_wire::{FrameRequest, FrameResponse, PushFrameResponse, WatchMosaicRequest};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +25,7 @@ use crate::lobby::{Lobby, OpenRoom};
 use crate::names::{ClientId, DisplayName, RoomId, Session};
 use crate::peer::Peer;
 use crate::pool::{Pool, PoolError};
-use crate::room::{Gone, Join, Shown, Stamp, Ticket};
+use crate::room::{Gone, Join, Stamp, Ticket};
 
 /// What all calls share.
 #[derive(Debug, Clone)]
@@ -124,14 +126,33 @@ impl Service {
             return Ok(Taken::Used);
         }
         let stamp = Stamp { sequence: request.sequence, captured_at_us: request.captured_at_us };
-        match self.pool.tile(request.frame_data, room.tile).await {
-            Ok(ingested) => {
-                room.seats.show(ticket, Shown { tile: Arc::new(ingested.tile), stamp })?;
-                Ok(Taken::Used)
-            }
+        match self.show(room, ticket, &request.frame_data, stamp).await? {
+            Ok(()) => Ok(Taken::Used),
             Err(error) => {
                 room.seats.refuse(ticket)?;
                 Ok(Taken::Refused(error))
+            }
+        }
+    }
+
+    /// Makes a tile of a frame and shows it. While the grid changes, it takes one for each of the two.
+    async fn show(
+        &self,
+        room: &OpenRoom,
+        ticket: Ticket,
+        jpeg: &Bytes,
+        stamp: Stamp,
+    ) -> Result<Result<(), PoolError>, Gone> {
+        let mut tiles = Vec::with_capacity(1);
+        let mut wanted = room.seats.layout();
+        loop {
+            match self.pool.tile(jpeg.clone(), TileSpec { format: wanted.format, fit: room.fit }).await {
+                Ok(ingested) => tiles.push(Arc::new(ingested.tile)),
+                Err(error) => return Ok(Err(error)),
+            }
+            match room.seats.show(ticket, jpeg, stamp, &tiles)? {
+                Some(missing) => wanted = missing,
+                None => return Ok(Ok(())),
             }
         }
     }

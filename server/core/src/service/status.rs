@@ -19,7 +19,7 @@ pub(super) fn no_such_room(error: &NoSuchRoom) -> Status {
 pub(super) fn join(error: JoinError) -> Status {
     match error {
         JoinError::IdTaken => Status::already_exists(error.to_string()),
-        JoinError::Full(_) => Status::resource_exhausted(error.to_string()),
+        JoinError::Full => Status::resource_exhausted(error.to_string()),
     }
 }
 

@@ -117,7 +117,7 @@ impl Watch {
         let mosaic = self.room.fanout.newest();
         let mut response = self.told.mosaic(&mosaic, &stale);
         if let Some(seat) = &self.seat {
-            response.seat = self.told.seat(seat, self.room.tile);
+            response.seat = self.told.seat(seat, mosaic.tile(self.room.fit));
         }
         let now = Instant::now();
         self.last = Some(Last { mosaic, mosaic_at: now, stale, response_at: now });
