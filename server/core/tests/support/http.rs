@@ -60,6 +60,11 @@ impl Connection {
         Self { address, sender, driven }
     }
 
+    /// The server's.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Sends a request, and gives its response as soon as its head is there.
     pub async fn send(
         &mut self,
