@@ -26,7 +26,9 @@ const PERMISSIONS: &str = "camera=(self), display-capture=(self), fullscreen=(se
     picture-in-picture=(self), clipboard-write=(self), microphone=(), geolocation=(), usb=(), payment=()";
 
 /// Sent with everything that is not gRPC.
-const HEADERS: [(HeaderName, &str); 7] = [
+const HEADERS: [(HeaderName, &str); 8] = [
+    // Unless the response says better: errors and the health check are of this moment.
+    (CACHE_CONTROL, "no-store"),
     (CONTENT_SECURITY_POLICY, POLICY),
     (HeaderName::from_static("permissions-policy"), PERMISSIONS),
     (REFERRER_POLICY, "no-referrer"),
@@ -86,7 +88,7 @@ impl Page {
     pub(crate) fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         Router::new()
             .route("/", get(index))
-            .route("/favicon.ico", get(async |page: State<Self>| asset_named(&page, "icon.svg", ASK)))
+            .route("/favicon.ico", get(icon))
             .route("/assets/{build}/{name}", get(asset))
             .with_state(self)
     }
@@ -152,8 +154,9 @@ async fn asset(
     file(&page, &name, keep, &request)
 }
 
-fn asset_named(page: &Page, name: &str, cache: &'static str) -> Response {
-    file(page, name, cache, &HeaderMap::new())
+/// What browsers ask for by themselves when they show something else than the page.
+async fn icon(State(page): State<Page>, request: HeaderMap) -> Response {
+    file(&page, "icon.svg", ASK, &request)
 }
 
 fn file(page: &Page, name: &str, cache: &'static str, request: &HeaderMap) -> Response {
@@ -180,7 +183,7 @@ fn respond(
     if let Some(value) = tag.as_ref().and_then(|tag| HeaderValue::from_str(tag).ok()) {
         headers.insert(ETAG, value);
     }
-    if tag.is_some_and(|tag| lists(request, &IF_NONE_MATCH, &tag)) {
+    if tag.is_some_and(|tag| lists(request, &IF_NONE_MATCH, &tag) || lists(request, &IF_NONE_MATCH, "*")) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(name)));

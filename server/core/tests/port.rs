@@ -4,35 +4,23 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{TestServer, config, within};
+use axum::http::{StatusCode, Version};
+use support::http::Connection;
+use support::{TestServer, config};
 use tessera_server_core::{Page, Server};
 use tessera_wire::WatchMosaicRequest;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
-
-/// The response to a request over HTTP/1.1, as text.
-async fn get(server: &TestServer, path: &str) -> String {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    within(stream.read_to_string(&mut response)).await.unwrap();
-    response
-}
 
 #[tokio::test]
 async fn the_page_the_health_check_and_grpc_share_one_port() {
     let server = TestServer::start().await;
-    let page = get(&server, "/").await;
-    assert!(
-        page.starts_with("HTTP/1.1 200") && page.contains("text/html") && page.contains("Tessera"),
-        "{page}"
-    );
-    assert!(get(&server, "/style.css").await.contains("text/css"));
-    let health = get(&server, "/healthz").await;
-    assert!(health.starts_with("HTTP/1.1 200") && health.ends_with("ok\n"), "{health}");
-    assert!(get(&server, "/nothing").await.starts_with("HTTP/1.1 404"));
+    let mut connection = Connection::open(server.address, Version::HTTP_11).await;
+    let page = connection.get("/", &[]).await;
+    assert!(page.text().contains("built for a test"), "a server without its page says why: {page:?}");
+    let health = connection.get("/healthz", &[]).await;
+    assert_eq!((health.status, health.text()), (StatusCode::OK, "ok\n"));
+    assert_eq!(connection.get("/nothing", &[]).await.status, StatusCode::NOT_FOUND);
     assert!(!server.look().await.frame_data.is_empty());
 }
 

@@ -1,6 +1,8 @@
 //! The real server on a port of its own, clients that can be cut off, pictures to send and to look at.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod http;
+
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -47,7 +49,10 @@ impl TestServer {
     }
 
     pub async fn with(config: &Config) -> Self {
-        let page = Page::absent("built for a test");
+        Self::with_page(config, Page::absent("built for a test")).await
+    }
+
+    pub async fn with_page(config: &Config, page: Page) -> Self {
         let server = Server::bind(config, page).await.unwrap();
         let address = server.addresses()[0];
         let stopping = CancellationToken::new();
