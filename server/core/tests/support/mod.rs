@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use tessera_mosaic::{Fit, Grid, Limits, Picture, Quality, TileFormat, TileSize, TileSpec, encode_jpeg};
-use tessera_server_core::{CancellationToken, Config, Listen, LogFormat, Page, Server};
+use tessera_server_core::{CancellationToken, Config, Guard, Listen, LogFormat, Page, Server, Tls};
 use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
 use tessera_wire::{FrameRequest, FrameResponse, WatchMosaicRequest};
 use tokio::sync::mpsc;
@@ -31,6 +31,8 @@ pub fn config() -> Config {
         max_fps: 1000,
         limits: Limits::default(),
         log: LogFormat::Text,
+        tls: Tls::default(),
+        guard: Guard::default(),
     }
 }
 
