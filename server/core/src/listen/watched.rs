@@ -177,6 +177,16 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn an_end_is_noted_before_anybody_above_can_see_it() {
+        let (client, server) = duplex(64);
+        let mut server = watched(server);
+        drop(client);
+        assert!(!server.peer.is_lost(std::time::Instant::now()));
+        assert_eq!(server.read(&mut [0; 7]).await.unwrap(), 0);
+        assert!(server.peer.is_lost(std::time::Instant::now()));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_end_does_not_wait_for_ever_for_whoever_does_not_read() {
         /// A peer that takes nothing any more.
