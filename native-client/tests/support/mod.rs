@@ -14,7 +14,7 @@ use tessera_client::pacing::Pace;
 use tessera_client::session::{Event, Session, SessionConfig};
 use tessera_client::tiles::FrameSize;
 use tessera_mosaic::{Fit, Grid, Limits, Quality, TileFormat, TileSize, TileSpec};
-use tessera_server_core::{CancellationToken, Config, Listen, LogFormat, Page, Server};
+use tessera_server_core::{CancellationToken, Config, Guard, Listen, LogFormat, Page, Server, Tls};
 use tokio::process::Command;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -47,6 +47,8 @@ fn config(address: SocketAddr) -> Config {
         max_fps: 30,
         limits: Limits::default(),
         log: LogFormat::Text,
+        tls: Tls::default(),
+        guard: Guard::default(),
     }
 }
 

@@ -1,11 +1,14 @@
 //! Flags and environment variables as they are typed; [`Config`] is what they mean.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, ValueEnum};
 use tessera_mosaic::{Fit, Grid, Limits, Quality, TileFormat, TileSize, TileSpec};
 
-use crate::config::{Config, Listen, LogFormat};
+use crate::config::{CertificateSource, Config, Guard, Listen, LogFormat, Plain, Tls};
+use crate::guard::{HostName, Origin};
 
 /// A video call over plain gRPC: one binary, one TCP port, one picture.
 ///
@@ -45,6 +48,64 @@ pub struct Cli {
     /// The form of the log, on standard error; RUST_LOG chooses what is in it
     #[arg(long, env = "TESSERA_LOG", value_enum, default_value = "text")]
     log: LogFormat,
+
+    #[command(flatten)]
+    tls: TlsFlags,
+
+    #[command(flatten)]
+    guard: GuardFlags,
+}
+
+/// TLS, which browsers want before they give a camera to a page of another machine.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+struct TlsFlags {
+    /// Make a certificate for this machine, keep it, and speak TLS
+    #[arg(long, env = "TESSERA_TLS", value_enum, value_name = "WAY", group = "certificate")]
+    tls: Option<TlsFlag>,
+
+    /// The folder that keeps the self-signed certificate [default: $XDG_STATE_HOME/tessera or
+    /// ~/.local/state/tessera]
+    #[arg(long, env = "TESSERA_TLS_DIR", value_name = "DIR", requires = "tls")]
+    tls_dir: Option<PathBuf>,
+
+    /// Speak TLS with this certificate: PEM, the server's own first; read again when it changes
+    #[arg(long, env = "TESSERA_TLS_CERT", value_name = "FILE", group = "certificate", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert: PEM
+    #[arg(long, env = "TESSERA_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// With TLS, serve connections from other machines without it, too
+    #[arg(long, env = "TESSERA_ALLOW_PLAIN", value_parser = BoolishValueParser::new(), requires = "certificate", conflicts_with = "tls_only")]
+    allow_plain: bool,
+
+    /// With TLS, close connections without it, also from this machine
+    #[arg(long, env = "TESSERA_TLS_ONLY", value_parser = BoolishValueParser::new(), requires = "certificate")]
+    tls_only: bool,
+}
+
+/// `--tls` as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TlsFlag {
+    /// A certificate that vouches for itself: browsers ask once
+    SelfSigned,
+}
+
+/// What browsers may do.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Browsers")]
+struct GuardFlags {
+    /// Let pages of this origin call the server, for example https://call.example.org; may be given more than
+    /// once, or with commas between
+    #[arg(long, env = "TESSERA_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    allow_origin: Vec<Origin>,
+
+    /// A name of this server besides localhost, its addresses and the certificate's names; may be given more than
+    /// once, or with commas between
+    #[arg(long, env = "TESSERA_HOST", value_name = "NAME", value_delimiter = ',')]
+    host: Vec<HostName>,
 }
 
 /// `--fit` as it is typed.
@@ -86,7 +147,26 @@ impl Cli {
             max_fps: self.max_fps,
             limits: Limits { bytes: self.max_frame_bytes as usize, ..Limits::default() },
             log: self.log,
+            tls: self.tls.into_config(),
+            guard: Guard { origins: self.guard.allow_origin, hosts: self.guard.host },
         }
+    }
+}
+
+impl TlsFlags {
+    fn into_config(self) -> Tls {
+        let certificate = match (self.tls, self.tls_cert, self.tls_key) {
+            (Some(TlsFlag::SelfSigned), ..) => Some(CertificateSource::SelfSigned { folder: self.tls_dir }),
+            (None, Some(certificate), Some(key)) => Some(CertificateSource::Files { certificate, key }),
+            // One without the other was refused when the flags were parsed.
+            (None, ..) => None,
+        };
+        let plain = match (self.allow_plain, self.tls_only) {
+            (true, _) => Plain::Allowed,
+            (false, true) => Plain::Never,
+            (false, false) => Plain::FromHere,
+        };
+        Tls { certificate, plain }
     }
 }
 
@@ -126,6 +206,10 @@ mod tests {
             ("--max-frame-bytes", "5", "1024..=67108864"),
             ("--listen", "localhost", "socket address"),
             ("--log", "xml", "text, json"),
+            ("--tls", "acme", "self-signed"),
+            ("--allow-origin", "null", "https://call.example.org"),
+            ("--allow-origin", "*", "https://call.example.org"),
+            ("--host", "https://a.example", "a name"),
         ] {
             let message = parse(&[flag, got]).unwrap_err();
             for part in [flag, got, takes] {
@@ -138,5 +222,58 @@ mod tests {
     fn several_addresses_can_be_listened_on() {
         let flags = ["--listen", "127.0.0.1:1,[::1]:2", "--listen", "127.0.0.2:3"];
         assert_eq!(parse(&flags).unwrap().listen.addresses.len(), 3);
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable_of_its_name() {
+        use clap::CommandFactory;
+        for flag in Cli::command().get_arguments() {
+            let Some(long) = flag.get_long().filter(|long| !["help", "version"].contains(long)) else {
+                continue;
+            };
+            let expected = format!("TESSERA_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(expected.as_str()), "--{long}");
+        }
+    }
+
+    #[test]
+    fn tls_is_off_unless_a_certificate_is_named_and_then_plain_is_for_this_machine() {
+        assert_eq!(parse(&[]).unwrap().tls, Tls::default());
+        let self_signed = parse(&["--tls", "self-signed", "--tls-dir", "d"]).unwrap().tls;
+        let source = CertificateSource::SelfSigned { folder: Some("d".into()) };
+        assert_eq!(self_signed, Tls { certificate: Some(source), plain: Plain::FromHere });
+        let files = ["--tls-cert", "c.pem", "--tls-key", "k.pem"];
+        let source = CertificateSource::Files { certificate: "c.pem".into(), key: "k.pem".into() };
+        assert_eq!(parse(&files).unwrap().tls.certificate, Some(source));
+        assert_eq!(parse(&[&files[..], &["--tls-only"]].concat()).unwrap().tls.plain, Plain::Never);
+        assert_eq!(parse(&[&files[..], &["--allow-plain"]].concat()).unwrap().tls.plain, Plain::Allowed);
+    }
+
+    #[test]
+    fn flags_of_tls_that_mean_nothing_together_are_refused_by_name() {
+        for (flags, named) in [
+            (&["--tls-cert", "c.pem"][..], "--tls-key"),
+            (&["--tls-key", "k.pem"], "--tls-cert"),
+            (&["--tls-only"], "--tls"),
+            (&["--allow-plain"], "--tls"),
+            (&["--tls-dir", "d"], "--tls"),
+            (&["--tls", "self-signed", "--tls-only", "--allow-plain"], "--tls-only"),
+            (&["--tls", "self-signed", "--tls-cert", "c.pem", "--tls-key", "k.pem"], "--tls-cert"),
+        ] {
+            let message = parse(flags).unwrap_err();
+            assert!(message.contains(named), "{flags:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn origins_and_hosts_may_be_several() {
+        let flags =
+            ["--allow-origin", "https://A.example,http://b:8080", "--host", "C.example", "--host", "d"];
+        let Guard { origins, hosts } = parse(&flags).unwrap().guard;
+        assert_eq!(
+            origins.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["https://a.example", "http://b:8080"]
+        );
+        assert_eq!(hosts.iter().map(ToString::to_string).collect::<Vec<_>>(), ["c.example", "d"]);
     }
 }

@@ -1,9 +1,12 @@
 //! What the server is to do, checked.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use tessera_mosaic::{Grid, Limits, TileSpec};
+
+use crate::guard::{HostName, Origin};
 
 /// The port of the original.
 const PORT: u16 = 50051;
@@ -23,6 +26,57 @@ pub struct Config {
     pub limits: Limits,
     /// The form of the log.
     pub log: LogFormat,
+    /// Who may connect without TLS, and the certificate.
+    pub tls: Tls,
+    /// Whom browsers may call this server for.
+    pub guard: Guard,
+}
+
+/// TLS on the one port.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// The server's certificate; no TLS without.
+    pub certificate: Option<CertificateSource>,
+    /// Who may do without TLS, if there is a certificate.
+    pub plain: Plain,
+}
+
+/// Where a certificate is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// Made here, and kept for the next start.
+    SelfSigned {
+        /// The folder that keeps it; the user's folder for state without.
+        folder: Option<PathBuf>,
+    },
+    /// PEM files, read again when they change.
+    Files {
+        /// The certificate, and those that prove it.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+}
+
+/// Who may do without TLS on a port that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Plain {
+    /// Programs on this machine.
+    #[default]
+    FromHere,
+    /// Everybody.
+    Allowed,
+    /// Nobody.
+    Never,
+}
+
+/// What a request that a browser may have sent is held against.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Guard {
+    /// Pages from elsewhere that may call.
+    pub origins: Vec<Origin>,
+    /// Names of this server, besides localhost, addresses and the certificate's names.
+    pub hosts: Vec<HostName>,
 }
 
 /// Where to listen.

@@ -23,6 +23,7 @@
 mod cli;
 mod config;
 mod fanout;
+mod guard;
 mod http;
 mod listen;
 mod lobby;
@@ -36,6 +37,7 @@ mod room;
 mod seat;
 mod service;
 mod shutdown;
+mod tls;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -45,13 +47,15 @@ use anyhow::Context;
 use clap::Parser;
 use tokio::net::TcpListener;
 pub use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{Instrument, error, info, info_span, warn};
 
 pub use cli::Cli;
-pub use config::{Config, Listen, LogFormat};
+pub use config::{CertificateSource, Config, Guard, Listen, LogFormat, Plain, Tls};
+pub use guard::{HostName, HostNameError, Origin, OriginError};
 pub use page::{File, Page};
 pub use shutdown::Signals;
 
+use listen::Serving;
 use lobby::Lobby;
 use pool::Pool;
 use service::Service;
@@ -90,6 +94,8 @@ pub struct Server {
     service: Service,
     page: Page,
     max_frame_bytes: usize,
+    tls: Option<tls::Tls>,
+    guard: guard::Guard,
 }
 
 impl Server {
@@ -97,8 +103,11 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When an address cannot be listened on; the error says which flag to use.
+    /// When an address cannot be listened on, or the certificate cannot be used; the error says which flag or file
+    /// it is.
     pub async fn bind(config: &Config, page: Page) -> anyhow::Result<Self> {
+        let tls = tls::Tls::open(&config.tls, &config.guard.hosts).context("no TLS")?;
+        let guard = guard::Guard::new(&config.guard, tls.as_ref());
         let listeners = listen::bind(&config.listen).await?;
         let pool = Arc::new(Pool::new(config.limits));
         let service = Service {
@@ -107,7 +116,7 @@ impl Server {
             max_fps: config.max_fps,
             stopping: CancellationToken::new(),
         };
-        Ok(Self { listeners, service, page, max_frame_bytes: config.limits.bytes })
+        Ok(Self { listeners, service, page, max_frame_bytes: config.limits.bytes, tls, guard })
     }
 
     /// The addresses that are listened on, with the port that the system chose where 0 was asked for.
@@ -118,11 +127,41 @@ impl Server {
     /// Serves until `stopping` is cancelled, then ends all streams and returns when the connections have
     /// ended, or after 5 seconds.
     pub async fn serve(self, stopping: CancellationToken) {
-        for address in self.addresses() {
-            info!("listening on http://{address}");
-        }
+        self.announce();
         let service = Service { stopping: stopping.clone(), ..self.service };
-        let router = http::router(service, self.page, self.max_frame_bytes);
-        listen::serve(self.listeners, router, stopping).await;
+        let router = self.guard.around(http::router(service, self.page, self.max_frame_bytes));
+        let door = self.tls.as_ref().map(|tls| tls.door().clone());
+        let served = listen::serve(self.listeners, Serving { router, tls: door, stopping });
+        let kept = async {
+            match self.tls {
+                Some(tls) => tls.keep().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = served => {}
+            () = kept.instrument(info_span!("certificate")) => {}
+        }
+    }
+
+    /// Says where it listens and what is spoken there.
+    fn announce(&self) {
+        let plain = self.tls.as_ref().map(|tls| tls.door().plain);
+        for address in self.addresses() {
+            if plain.is_some() {
+                info!("listening on https://{address}");
+            }
+            match plain {
+                None | Some(Plain::Allowed) => info!("listening on http://{address}"),
+                Some(Plain::FromHere) => info!("listening on http://{address}, for this machine"),
+                Some(Plain::Never) => {}
+            }
+            if plain.is_none() && !address.ip().to_canonical().is_loopback() {
+                warn!(
+                    "no TLS on {address}: browsers on other machines will refuse their cameras to a page without it; \
+                     --tls self-signed turns it on"
+                );
+            }
+        }
     }
 }

@@ -1,29 +1,33 @@
-//! The accept loop: one port, HTTP/1.1 and HTTP/2, and its end.
+//! The accept loop: one port, with TLS and without, HTTP/1.1 and HTTP/2, and its end.
+
+mod watched;
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, info, info_span, warn};
 
-use crate::config::Listen;
-use crate::peer::{PING_AFTER, PING_TIMEOUT, Peer};
+use crate::config::{Listen, Plain};
+use crate::peer::{Arrival, PING_AFTER, PING_TIMEOUT, Peer};
+use crate::tls::{Door, HELLO};
+use watched::Watched;
 
 /// How long connections may take to end after their streams have.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long a connection may take to send its first byte, and then an HTTP/1 request's header.
+/// How long a connection may take to say which HTTP it speaks, through the handshake of TLS if it has one; and then
+/// an HTTP/1 request's header.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait after a failed accept, mostly for file descriptors to become free.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
@@ -70,15 +74,22 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> anyhow::Error {
     anyhow::anyhow!("cannot listen on {address}: {error}; {advice}")
 }
 
+/// What every connection is served with.
+#[derive(Debug, Clone)]
+pub(crate) struct Serving {
+    pub(crate) router: Router,
+    /// TLS, if the port has it.
+    pub(crate) tls: Option<Door>,
+    pub(crate) stopping: CancellationToken,
+}
+
 /// Accepts connections until `stopping` is cancelled, then lets them end within [`GRACE`].
 ///
 /// Whoever cancels must see to it that open streams end by themselves: a connection waits for its streams.
-pub(crate) async fn serve(listeners: Vec<TcpListener>, router: Router, stopping: CancellationToken) {
+pub(crate) async fn serve(listeners: Vec<TcpListener>, serving: Serving) {
     let graceful = GracefulShutdown::new();
     let connections = TaskTracker::new();
-    let accepting = listeners
-        .into_iter()
-        .map(|listener| accept(listener, &router, &graceful, &connections, stopping.clone()));
+    let accepting = listeners.into_iter().map(|listener| accept(listener, &serving, &graceful, &connections));
     futures_util::future::join_all(accepting).await;
 
     connections.close();
@@ -95,11 +106,11 @@ pub(crate) async fn serve(listeners: Vec<TcpListener>, router: Router, stopping:
 
 async fn accept(
     listener: TcpListener,
-    router: &Router,
+    serving: &Serving,
     graceful: &GracefulShutdown,
     connections: &TaskTracker,
-    stopping: CancellationToken,
 ) {
+    let stopping = &serving.stopping;
     loop {
         let accepted = tokio::select! {
             () = stopping.cancelled() => return,
@@ -107,14 +118,9 @@ async fn accept(
         };
         match accepted {
             Ok((stream, address)) => {
-                let peer = Peer::new(address, Instant::now());
-                let (router, watcher, stopping) = (router.clone(), graceful.watcher(), stopping.clone());
-                let served = async move {
-                    if speaks(&stream, &stopping).await {
-                        connection(stream, peer, router, watcher).await;
-                    }
-                };
-                connections.spawn(served.instrument(info_span!("connection", peer = %address)));
+                let span = info_span!("connection", peer = %address);
+                let served = admit(stream, address, serving.clone(), graceful.watcher());
+                connections.spawn(served.instrument(span));
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
@@ -127,26 +133,58 @@ async fn accept(
     }
 }
 
-/// Waits for the first byte, and says whether it came in time.
-async fn speaks(stream: &TcpStream, stopping: &CancellationToken) -> bool {
-    let mut byte = [0];
-    let first = tokio::time::timeout(HEADER_TIMEOUT, stream.peek(&mut byte));
-    tokio::select! {
-        () = stopping.cancelled() => false,
-        first = first => matches!(first, Ok(Ok(1..))),
+/// Finds out what a connection speaks, and serves it if that is spoken here.
+async fn admit(stream: TcpStream, peer: SocketAddr, serving: Serving, watcher: Watcher) {
+    let deadline = tokio::time::Instant::now() + HEADER_TIMEOUT;
+    set_options(&stream);
+    let Ok(local) = stream.local_addr() else { return };
+    let opening = timeout_at(deadline, first_byte(&stream));
+    let Some(Ok(Ok(first))) = until(&serving.stopping, opening).await else { return };
+    let arrival = Arrival { peer, local, secure: first == HELLO };
+    match (first, &serving.tls) {
+        (HELLO, Some(door)) => {
+            let handshake = timeout_at(deadline, door.acceptor.accept(stream));
+            match until(&serving.stopping, handshake).await {
+                Some(Ok(Ok(stream))) => connection(stream, arrival, deadline, serving.router, watcher).await,
+                Some(Ok(Err(error))) => debug!(%error, "no TLS came about"),
+                Some(Err(_)) => debug!("the TLS handshake took too long"),
+                None => {}
+            }
+        }
+        (HELLO, None) => debug!("closed: it speaks TLS, which is off"),
+        (_, Some(door)) if door.plain == Plain::Never => debug!("closed: it does not speak TLS"),
+        _ => connection(stream, arrival, deadline, serving.router, watcher).await,
     }
 }
 
-/// Serves one connection to its end.
-async fn connection(
-    stream: TcpStream,
-    peer: Peer,
+/// `work`'s result, unless the server stops before.
+async fn until<F: Future>(stopping: &CancellationToken, work: F) -> Option<F::Output> {
+    tokio::select! {
+        () = stopping.cancelled() => None,
+        done = work => Some(done),
+    }
+}
+
+/// Waits for the first byte, and leaves it where it is.
+async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
+    let mut byte = [0];
+    match stream.peek(&mut byte).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(byte[0]),
+    }
+}
+
+/// Serves one connection to its end; by `deadline` it must have said which HTTP it speaks.
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    arrival: Arrival,
+    deadline: tokio::time::Instant,
     router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
 ) {
-    set_options(&stream);
-    let service = with_peer(router, peer.clone());
-    let io = TokioIo::new(Watched { stream, peer: peer.clone() });
+    let peer = Peer::new(arrival.peer, Instant::now());
+    let service = with_peer(router, peer.clone(), arrival);
+    let io = TokioIo::new(Watched::new(stream, peer.clone(), deadline));
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     builder
@@ -166,17 +204,18 @@ async fn connection(
     }
 }
 
-/// The routes, with the connection's peer in every request.
+/// The routes, with the connection's ends in every request.
 fn with_peer(
     router: Router,
     peer: Peer,
+    arrival: Arrival,
 ) -> impl hyper::service::Service<
     hyper::Request<hyper::body::Incoming>,
     Response = axum::response::Response,
     Error = std::convert::Infallible,
     Future: Send,
 > {
-    TowerToHyperService::new(router.layer(axum::Extension(peer)))
+    TowerToHyperService::new(router.layer(axum::Extension(peer)).layer(axum::Extension(arrival)))
 }
 
 /// Small messages go at once, and little waits unsent in the kernel. A socket without these options works too.
@@ -189,69 +228,5 @@ fn set_options(stream: &TcpStream) {
     let result = result.and_then(|()| socket.set_send_buffer_size(UNSENT as usize));
     if let Err(error) = result {
         debug!(%error, "a socket option was not set");
-    }
-}
-
-/// A connection that notes when it is lost, before anybody above can see that its streams end.
-struct Watched {
-    stream: TcpStream,
-    peer: Peer,
-}
-
-impl Watched {
-    fn note<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if matches!(result, Poll::Ready(Err(_))) {
-            self.peer.lose();
-        }
-        result
-    }
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if matches!(result, Poll::Ready(Ok(()))) && buffer.filled().len() > before {
-            self.peer.hear(Instant::now());
-        } else if result.is_ready() && buffer.remaining() > 0 {
-            self.peer.lose();
-        }
-        self.note(result)
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note(result)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.note(result)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -12,6 +12,25 @@ pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// A peer that lives is never silent for so long: it answers the ping.
 const SILENT: Duration = PING_AFTER.saturating_add(Duration::from_secs(5));
 
+/// How a connection came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// The other end.
+    pub(crate) peer: SocketAddr,
+    /// Our end.
+    pub(crate) local: SocketAddr,
+    /// Whether it is TLS.
+    pub(crate) secure: bool,
+}
+
+impl Arrival {
+    /// Whether it is from this machine: from loopback, or from the very address that it came to.
+    pub(crate) fn is_from_here(&self) -> bool {
+        let (peer, local) = (self.peer.ip().to_canonical(), self.local.ip().to_canonical());
+        peer.is_loopback() || peer == local
+    }
+}
+
 /// The other end of a connection. Clones share what is known of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
@@ -61,6 +80,33 @@ impl Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_is_from_here_if_it_is_from_loopback_or_from_the_address_that_it_came_to() {
+        let arrival = |peer: &str, local: &str| {
+            let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 1);
+            Arrival { peer: at(peer), local: at(local), secure: false }
+        };
+        for (peer, local) in [
+            ("127.0.0.1", "127.0.0.1"),
+            ("127.0.0.2", "127.0.0.1"),
+            ("::1", "::1"),
+            ("::ffff:127.0.0.1", "::ffff:127.0.0.1"),
+            ("192.168.0.7", "192.168.0.7"),
+            ("::ffff:192.168.0.7", "192.168.0.7"),
+            ("2001:db8::7", "2001:db8::7"),
+        ] {
+            assert!(arrival(peer, local).is_from_here(), "{peer} to {local}");
+        }
+        for (peer, local) in [
+            ("192.168.0.8", "192.168.0.7"),
+            ("::ffff:192.168.0.8", "::ffff:192.168.0.7"),
+            ("2001:db8::8", "2001:db8::7"),
+            ("192.168.0.8", "127.0.0.1"),
+        ] {
+            assert!(!arrival(peer, local).is_from_here(), "{peer} to {local}");
+        }
+    }
 
     #[test]
     fn a_peer_is_lost_when_its_connection_ended_or_it_left_a_ping_unanswered() {

@@ -3,7 +3,7 @@
 mod support;
 
 use support::{Frames, TestServer, frame, shows, tile_frame};
-use tessera_wire::{FrameRequest, FrameResponse, Seat, WatchMosaicRequest};
+use tessera_wire::{FrameRequest, Seat, WatchMosaicRequest};
 use tonic::Code;
 
 fn from(id: &str) -> FrameRequest {
@@ -22,15 +22,6 @@ async fn slot(server: &TestServer, request: FrameRequest) -> u32 {
     seat.slot
 }
 
-/// Waits until the room has `count` seats, as a spectator sees it.
-async fn wait_for_seats(server: &TestServer, count: usize) {
-    let mut viewer = server.client().await.watch(WatchMosaicRequest::default()).await.unwrap();
-    let has_count = |response: &FrameResponse| {
-        response.layout.as_ref().is_some_and(|layout| layout.places.len() == count)
-    };
-    viewer.wait_for(has_count).await;
-}
-
 #[tokio::test]
 async fn a_half_close_frees_id_and_slot_at_once() {
     let server = TestServer::start().await;
@@ -46,7 +37,7 @@ async fn a_cancel_frees_id_and_slot_at_once() {
     // The connection stands while the stream is dropped, which is a CANCEL.
     let connection = frames.client.clone();
     drop(frames);
-    wait_for_seats(&server, 0).await;
+    server.wait_for_seats(0).await;
     assert_eq!(slot(&server, from("other")).await, seat.slot);
     drop(connection);
 }
@@ -57,7 +48,7 @@ async fn a_broken_connection_frees_the_id_and_keeps_the_slot_number() {
     let (mut frames, seat) = join(&server, from("robot")).await;
     frames.show(tile_frame(1)).await;
     frames.client.cut();
-    wait_for_seats(&server, 0).await;
+    server.wait_for_seats(0).await;
     let (_newcomer, newcomers) = join(&server, from("newcomer")).await;
     assert_ne!(newcomers.slot, seat.slot, "a newcomer gets another slot");
     assert_eq!(slot(&server, from("robot")).await, seat.slot, "the same id gets it back");
@@ -68,7 +59,7 @@ async fn the_session_brings_a_kept_slot_back_under_any_id() {
     let server = TestServer::start().await;
     let (frames, seat) = join(&server, from("robot")).await;
     frames.client.cut();
-    wait_for_seats(&server, 0).await;
+    server.wait_for_seats(0).await;
     let request = FrameRequest { session: seat.session.clone(), ..from("droid") };
     let (_frames, back) = join(&server, request).await;
     assert_eq!((back.slot, back.session), (seat.slot, seat.session));
@@ -82,14 +73,14 @@ async fn a_watchers_broken_connection_keeps_its_slot_too_and_its_cancel_does_not
     let mut mosaics = client.watch(watch("page")).await.unwrap();
     assert_eq!(mosaics.next().await.seat.unwrap().slot, 0);
     client.cut();
-    wait_for_seats(&server, 0).await;
+    server.wait_for_seats(0).await;
     assert_eq!(slot(&server, from("newcomer")).await, 1);
 
     let mut client = server.client().await;
     let mut mosaics = client.watch(watch("page")).await.unwrap();
     assert_eq!(mosaics.next().await.seat.unwrap().slot, 0, "its own again");
     drop(mosaics);
-    wait_for_seats(&server, 0).await;
+    server.wait_for_seats(0).await;
     assert_eq!(slot(&server, from("newcomer")).await, 0);
 }
 
@@ -178,6 +169,6 @@ async fn a_seat_is_free_although_its_frame_was_in_work_when_it_broke() {
     let (frames, _) = join(&server, from("client1")).await;
     frames.send(frame(tile_frame(1))).await;
     frames.client.cut();
-    wait_for_seats(&server, 0).await;
+    server.wait_for_seats(0).await;
     join(&server, from("client1")).await;
 }

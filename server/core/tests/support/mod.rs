@@ -1,18 +1,20 @@
 //! The real server on a port of its own, clients that can be cut off, pictures to send and to look at.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod either_http;
 pub mod http;
+pub mod tls;
 
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use tessera_mosaic::{Fit, Grid, Limits, Picture, Quality, TileFormat, TileSize, TileSpec, encode_jpeg};
-use tessera_server_core::{CancellationToken, Config, Listen, LogFormat, Page, Server};
+use tessera_server_core::{CancellationToken, Config, Guard, Listen, LogFormat, Page, Server, Tls};
 use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
 use tessera_wire::{FrameRequest, FrameResponse, WatchMosaicRequest};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -33,6 +35,8 @@ pub fn config() -> Config {
         max_fps: 1000,
         limits: Limits::default(),
         log: LogFormat::Text,
+        tls: Tls::default(),
+        guard: Guard::default(),
     }
 }
 
@@ -60,6 +64,15 @@ impl TestServer {
         Self { address, stopping, served }
     }
 
+    /// Waits until the room has `count` seats, as a spectator sees it.
+    pub async fn wait_for_seats(&self, count: usize) {
+        let mut viewer = self.client().await.watch(WatchMosaicRequest::default()).await.unwrap();
+        let has_count = |response: &FrameResponse| {
+            response.layout.as_ref().is_some_and(|layout| layout.places.len() == count)
+        };
+        viewer.wait_for(has_count).await;
+    }
+
     pub fn stop(&self) {
         self.stopping.cancel();
     }
@@ -76,9 +89,7 @@ impl TestServer {
 
     /// A stream of frames that has its seat.
     pub async fn join(&self, id: &str) -> Frames {
-        let mut frames = self.client().await.frames().await;
-        frames.ask(FrameRequest { client_id: id.to_owned(), ..Default::default() }).await;
-        frames
+        self.client().await.join(id).await
     }
 
     /// A spectator's newest mosaic.
@@ -103,15 +114,24 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(address: SocketAddr) -> Self {
+        Self::connect_by(address, |stream| async move { Ok(Box::new(stream) as Box<dyn Bytes>) }).await
+    }
+
+    /// Connects, with `dress` around the socket.
+    pub async fn connect_by<F, R>(address: SocketAddr, dress: F) -> Self
+    where
+        F: Fn(tokio::net::TcpStream) -> R + Clone + Send + 'static,
+        R: Future<Output = std::io::Result<Box<dyn Bytes>>> + Send + 'static,
+    {
         let socket = Arc::new(Mutex::new(None));
         let held = Arc::clone(&socket);
         let connector = Connector(move |_: Uri| {
-            let held = Arc::clone(&held);
+            let (held, dress) = (Arc::clone(&held), dress.clone());
             async move {
                 let stream = TcpStream::connect(address)?;
                 *held.lock().unwrap() = Some(stream.try_clone()?);
                 stream.set_nonblocking(true)?;
-                tokio::net::TcpStream::from_std(stream).map(TokioIo::new)
+                dress(tokio::net::TcpStream::from_std(stream)?).await.map(TokioIo::new)
             }
         });
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
@@ -128,6 +148,13 @@ impl Client {
         socket.unwrap().shutdown(Shutdown::Both).unwrap();
     }
 
+    /// A stream of frames that has its seat.
+    pub async fn join(&self, id: &str) -> Frames {
+        let mut frames = self.frames().await;
+        frames.ask(FrameRequest { client_id: id.to_owned(), ..Default::default() }).await;
+        frames
+    }
+
     pub async fn frames(&self) -> Frames {
         let (requests, mut sent) = mpsc::channel(8);
         let stream = futures_util::stream::poll_fn(move |context| sent.poll_recv(context));
@@ -141,14 +168,19 @@ impl Client {
     }
 }
 
+/// The bytes of a connection, with TLS or without.
+pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+
 /// A connector made of a function.
 struct Connector<F>(F);
 
 impl<F: FnMut(Uri) -> R, R> tower_service::Service<Uri> for Connector<F>
 where
-    R: Future<Output = std::io::Result<TokioIo<tokio::net::TcpStream>>> + Send + 'static,
+    R: Future<Output = std::io::Result<TokioIo<Box<dyn Bytes>>>> + Send + 'static,
 {
-    type Response = TokioIo<tokio::net::TcpStream>;
+    type Response = TokioIo<Box<dyn Bytes>>;
     type Error = std::io::Error;
     type Future = std::pin::Pin<Box<dyn Future<Output = std::io::Result<Self::Response>> + Send>>;
 
@@ -184,7 +216,7 @@ impl Frames {
         self.next().await.unwrap().expect("the stream ended")
     }
 
-    pub async fn show(&mut self, jpeg: impl Into<Bytes>) -> FrameResponse {
+    pub async fn show(&mut self, jpeg: impl Into<bytes::Bytes>) -> FrameResponse {
         self.ask(frame(jpeg)).await
     }
 
@@ -247,7 +279,7 @@ impl Mosaics {
 }
 
 /// A request with a frame and nothing else.
-pub fn frame(jpeg: impl Into<Bytes>) -> FrameRequest {
+pub fn frame(jpeg: impl Into<bytes::Bytes>) -> FrameRequest {
     FrameRequest { frame_data: jpeg.into(), ..Default::default() }
 }
 
