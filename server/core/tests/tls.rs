@@ -127,7 +127,7 @@ async fn what_cannot_be_used_is_an_error_at_the_start_that_names_the_file() {
         (swapped, vec!["no certificate in it", &files[2]]),
     ] {
         let config = config_with(source, Plain::FromHere);
-        let error = Server::bind(&config, Page { html: "", css: "" }).await.unwrap_err();
+        let error = Server::bind(&config, Page::absent("built for a test")).await.unwrap_err();
         let error = format!("{error:#}");
         assert!(words.iter().all(|word| error.contains(word)), "{words:?} in: {error}");
     }
