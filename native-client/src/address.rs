@@ -1,14 +1,20 @@
 //! Where the server is, and how to reach it.
 
 use std::error::Error;
-use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
 use thiserror::Error;
+use tokio_rustls::rustls as tls;
+use tonic::Status;
 use tonic::codegen::http::Uri;
-use tonic::transport::{Channel, Endpoint};
+use tonic::codegen::http::uri::Scheme;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+
+use crate::trust::{Trust, distrust};
 
 /// The client that tonic made of the proto.
 pub(crate) type Client = VideoProcessingServiceClient<Channel>;
@@ -23,61 +29,131 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The port of a server that was told nothing.
 const DEFAULT_PORT: u16 = 50051;
 
-/// The address of a server: `http://HOST:PORT`.
+/// The address of a server, `http://HOST:PORT` or `https://HOST:PORT`, and how it is known for the right one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerAddress(Uri);
+pub struct ServerAddress {
+    uri: Uri,
+    /// Means something with TLS alone.
+    trust: Trust,
+}
 
 /// Why a text is no server's address.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AddressError {
     /// Not of the form that it takes.
-    #[error("a server is http://HOST:PORT or HOST:PORT, for example http://127.0.0.1:{DEFAULT_PORT}")]
+    #[error(
+        "a server is http://HOST:PORT, https://HOST:PORT or HOST:PORT, for example http://127.0.0.1:{DEFAULT_PORT}"
+    )]
     Form,
-    /// `https://`, or something stranger.
-    #[error("{0}:// is not spoken here: a server is http://HOST:PORT")]
+    /// Something strange.
+    #[error("{0}:// is not spoken here: a server is http://HOST:PORT or https://HOST:PORT")]
     Scheme(String),
 }
 
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum ConnectError {
+    /// Nobody answers, or not in a way that makes sense.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Somebody answers, but not with TLS.
+    #[error("{0}")]
+    NoTls(String),
+    /// Somebody answers who cannot prove to be the server.
+    #[error("{0}")]
+    Untrusted(String),
+}
+
+impl From<ConnectError> for Status {
+    fn from(error: ConnectError) -> Self {
+        let mut status = Self::unavailable(error.to_string());
+        status.set_source(Arc::new(error));
+        status
+    }
+}
+
 impl ServerAddress {
+    /// The same address, with another way to know the server for the right one.
+    #[must_use]
+    pub fn with_trust(self, trust: Trust) -> Self {
+        Self { trust, ..self }
+    }
+
     /// Where it listens, as `HOST:PORT`.
     pub fn authority(&self) -> &str {
-        self.0.authority().map_or("", |authority| authority.as_str())
+        self.uri.authority().map_or("", |authority| authority.as_str())
+    }
+
+    /// Whether it is called with TLS.
+    pub fn is_secure(&self) -> bool {
+        self.uri.scheme() == Some(&Scheme::HTTPS)
     }
 
     /// Connects, ready to call.
-    ///
-    /// # Errors
-    ///
-    /// In one line why nobody answered.
-    pub(crate) async fn connect(&self) -> Result<Client, String> {
-        let channel = Endpoint::from(self.0.clone())
+    pub(crate) async fn connect(&self) -> Result<Client, ConnectError> {
+        let endpoint = Endpoint::from(self.uri.clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-            .keep_alive_while_idle(true)
-            .connect()
-            .await
-            .map_err(|error| root_cause(&error))?;
+            .keep_alive_while_idle(true);
+        let channel = self.secure(endpoint)?.connect().await;
+        let channel = channel.map_err(|error| self.failure(&error))?;
         Ok(Client::new(channel)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES))
     }
+
+    /// The endpoint with TLS, if that is spoken.
+    fn secure(&self, endpoint: Endpoint) -> Result<Endpoint, ConnectError> {
+        if !self.is_secure() {
+            return Ok(endpoint);
+        }
+        let tls = ClientTlsConfig::new().timeout(CONNECT_TIMEOUT);
+        let endpoint = match &self.trust {
+            Trust::Machine => endpoint.tls_config(tls.with_native_roots()),
+            Trust::Certificates(these) => endpoint.tls_config(tls.trust_anchors(these.anchors())),
+            Trust::Fingerprint(this) => endpoint.tls_config_with_verifier(tls, this.verifier()),
+        };
+        endpoint.map_err(|error| ConnectError::Untrusted(innermost(&error).to_string()))
+    }
+
+    /// What it means that there is no connection.
+    fn failure(&self, error: &(dyn Error + 'static)) -> ConnectError {
+        let cause = innermost(error);
+        let why = cause.to_string();
+        match cause.downcast_ref() {
+            Some(tls::Error::InvalidCertificate(fault)) => return ConnectError::Untrusted(distrust(fault)),
+            // What it said was no record of TLS.
+            Some(tls::Error::InvalidMessage(_)) => return ConnectError::NoTls(why),
+            _ => {}
+        }
+        // Whoever does not know TLS closes when it sees some, after it took the connection.
+        let is_closed = cause.downcast_ref::<io::Error>().is_some_and(|error| {
+            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+            matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+        });
+        if self.is_secure() && is_closed { ConnectError::NoTls(why) } else { ConnectError::Unreachable(why) }
+    }
 }
 
 /// The innermost error, which names the cause: the outer ones say only "transport error".
-fn root_cause(error: &dyn Error) -> String {
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    loop {
+        // An error of IO does not count what it carries as its source.
+        let carried = cause.downcast_ref().and_then(io::Error::get_ref);
+        match carried.map(|inner| inner as &(dyn Error + 'static)).or_else(|| cause.source()) {
+            Some(inner) => cause = inner,
+            None => return cause,
+        }
     }
-    cause.to_string()
 }
 
 impl Default for ServerAddress {
     /// The address of a server on this machine that was told nothing.
     fn default() -> Self {
-        Self(Uri::from_static("http://127.0.0.1:50051"))
+        Self { uri: Uri::from_static("http://127.0.0.1:50051"), trust: Trust::default() }
     }
 }
 
@@ -86,17 +162,18 @@ impl FromStr for ServerAddress {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let (scheme, rest) = text.trim().split_once("://").unwrap_or(("http", text.trim()));
-        if !scheme.eq_ignore_ascii_case("http") {
-            return Err(AddressError::Scheme(scheme.to_owned()));
+        let scheme = scheme.to_ascii_lowercase();
+        if !["http", "https"].contains(&scheme.as_str()) {
+            return Err(AddressError::Scheme(scheme));
         }
         let authority = rest.strip_suffix('/').unwrap_or(rest);
-        let uri: Uri = format!("http://{authority}").parse().map_err(|_| AddressError::Form)?;
+        let uri: Uri = format!("{scheme}://{authority}").parse().map_err(|_| AddressError::Form)?;
         let named = uri.host().is_some_and(|host| !host.is_empty());
         let bare = uri.path() == "/" && uri.query().is_none() && !authority.contains('@');
         match uri.port_u16() {
-            Some(1..) if named && bare => Ok(Self(uri)),
+            Some(1..) if named && bare => Ok(Self { uri, trust: Trust::default() }),
             None if named && bare && !authority.ends_with(':') => {
-                format!("{authority}:{DEFAULT_PORT}").parse()
+                format!("{scheme}://{authority}:{DEFAULT_PORT}").parse()
             }
             _ => Err(AddressError::Form),
         }
@@ -105,7 +182,7 @@ impl FromStr for ServerAddress {
 
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority())
+        write!(f, "{}://{}", self.uri.scheme_str().unwrap_or_default(), self.authority())
     }
 }
 
@@ -122,6 +199,8 @@ mod tests {
         for text in ["http://example.org:50051", "example.org:50051", "example.org", "HTTP://example.org/"] {
             assert_eq!(read(text).as_deref(), Ok("http://example.org:50051"), "{text}");
         }
+        assert_eq!(read("HTTPS://example.org/").as_deref(), Ok("https://example.org:50051"));
+        assert_eq!(read("https://[::1]:443").as_deref(), Ok("https://[::1]:443"));
         assert_eq!(read("[::1]:7").as_deref(), Ok("http://[::1]:7"));
         assert_eq!(read("127.0.0.1:50051").as_deref(), Ok(ServerAddress::default().to_string().as_str()));
     }
@@ -131,6 +210,6 @@ mod tests {
         for text in ["", "http://", ":50051", "a:b", "a:0", "a:99999", "a:", "a:1/path", "a:1?x", "me@a:1"] {
             assert_eq!(read(text), Err(AddressError::Form), "{text}");
         }
-        assert_eq!(read("https://a:1"), Err(AddressError::Scheme("https".to_owned())));
+        assert_eq!(read("grpc://a:1"), Err(AddressError::Scheme("grpc".to_owned())));
     }
 }

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, value_parser};
 
 use crate::address::ServerAddress;
 use crate::demo::Demo;
@@ -19,6 +20,7 @@ use crate::session::SessionConfig;
 use crate::sink::Target;
 use crate::source::{SourceError, SourceSpec};
 use crate::tiles::FrameSize;
+use crate::trust::{Certificates, Fingerprint, Trust};
 use crate::viewer::ViewerConfig;
 use crate::watch::Watch;
 
@@ -44,7 +46,31 @@ pub enum Command {
     Demo(DemoArgs),
 }
 
+impl Cli {
+    /// The command, if its arguments make sense together.
+    ///
+    /// # Errors
+    ///
+    /// When they do not.
+    pub fn into_command(self) -> Result<Command, clap::Error> {
+        match self.command.contradiction() {
+            None => Ok(self.command),
+            Some(why) => Err(Self::command().error(ErrorKind::ArgumentConflict, why)),
+        }
+    }
+}
+
 impl Command {
+    fn contradiction(&self) -> Option<&'static str> {
+        let (server, with_server) = match self {
+            Self::Join(join) => (&join.server, false),
+            Self::Watch(watch) => (&watch.server, false),
+            Self::Demo(demo) => (&demo.server, demo.with_server),
+        };
+        let no_tls = "--with-server starts a server without TLS: name it with http:// in --server";
+        server.contradiction().or_else(|| (with_server && server.server.is_secure()).then_some(no_tls))
+    }
+
     /// Where the results of this command can go.
     pub fn results(&self) -> Results {
         match self {
@@ -57,15 +83,36 @@ impl Command {
 /// Where to.
 #[derive(Debug, Args)]
 pub struct ServerArgs {
-    /// The server, as http://HOST:PORT or HOST:PORT.
+    /// The server, as http://HOST:PORT, https://HOST:PORT or HOST:PORT.
     #[arg(long, env = "TESSERA_SERVER", value_name = "URL", default_value_t)]
     server: ServerAddress,
+    /// With https://, trust the certificates in this file and no others: PEM, for example the server's self-signed one.
+    #[arg(long, env = "TESSERA_CA", value_name = "FILE")]
+    ca: Option<Certificates>,
+    /// With https://, trust the certificate with this SHA-256 fingerprint and no other; the server prints it.
+    #[arg(long, env = "TESSERA_FINGERPRINT", value_name = "SHA256", conflicts_with = "ca")]
+    fingerprint: Option<Fingerprint>,
     /// The room: 1 to 64 bytes.
     #[arg(long, env = "TESSERA_ROOM", value_name = "ROOM", default_value_t)]
     room: Room,
     /// Fail when the connection breaks, instead of making it anew.
     #[arg(long, env = "TESSERA_NO_RECONNECT", value_parser = BoolishValueParser::new())]
     no_reconnect: bool,
+}
+
+impl ServerArgs {
+    fn address(&self) -> ServerAddress {
+        let fingerprint = self.fingerprint.map(Trust::Fingerprint);
+        let trust = fingerprint.or_else(|| self.ca.clone().map(Trust::Certificates));
+        self.server.clone().with_trust(trust.unwrap_or_default())
+    }
+
+    /// What is wrong with these arguments together.
+    fn contradiction(&self) -> Option<&'static str> {
+        let trusts = self.ca.is_some() || self.fingerprint.is_some();
+        (trusts && !self.server.is_secure())
+            .then_some("--ca and --fingerprint are for TLS: name the server with https:// in --server")
+    }
 }
 
 /// How a source is sent, and where what comes back is kept.
@@ -197,7 +244,7 @@ impl JoinArgs {
             playback: send.playback(),
             save_to: (!send.no_save).then_some(folder),
             session: SessionConfig {
-                server: server.server,
+                server: server.address(),
                 room: server.room,
                 id: client_id,
                 name,
@@ -213,7 +260,7 @@ impl WatchArgs {
     pub fn resolve(self) -> Watch {
         Watch {
             viewer: ViewerConfig {
-                server: self.server.server,
+                server: self.server.address(),
                 room: self.server.room,
                 max_fps: self.max_fps,
                 reconnect: !self.server.no_reconnect,
@@ -259,7 +306,7 @@ impl DemoArgs {
                 playback: send.playback(),
                 save_to: (!send.no_save).then_some(folder),
                 session: SessionConfig {
-                    server: server.server.clone(),
+                    server: server.address(),
                     room: server.room.clone(),
                     id,
                     name: None,
@@ -268,7 +315,7 @@ impl DemoArgs {
                 },
             });
         }
-        Ok(Demo { clients, server: server.server, with_server })
+        Ok(Demo { clients, server: server.address(), with_server })
     }
 }
 

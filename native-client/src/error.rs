@@ -3,10 +3,11 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use tessera_wire::NEEDS_TLS;
 use thiserror::Error;
 use tonic::{Code, Status};
 
-use crate::address::ServerAddress;
+use crate::address::{ConnectError, ServerAddress};
 use crate::frames::FramesError;
 use crate::identity::{ClientId, Room};
 use crate::sink::SinkError;
@@ -20,6 +21,43 @@ pub enum SessionError {
     )]
     NoServer {
         /// Where one was looked for.
+        server: ServerAddress,
+        /// What the system said.
+        why: String,
+    },
+    /// Somebody answers there who does not speak TLS.
+    #[error("no TLS came about with {server} ({why}): if that server does without TLS, name it with http://")]
+    NoTls {
+        /// Who was called.
+        server: ServerAddress,
+        /// What happened instead.
+        why: String,
+    },
+    /// Somebody answers there who cannot prove to be the server.
+    #[error(
+        "the certificate of {server} is not trusted: {why}; if it is the right one, as the server's own \
+         log tells, trust it with --ca FILE or --fingerprint SHA256"
+    )]
+    Untrusted {
+        /// Who was called.
+        server: ServerAddress,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The server wants TLS, and says so.
+    #[error("{server} does not let us in: {message}")]
+    NeedsTls {
+        /// The server.
+        server: ServerAddress,
+        /// Its words.
+        message: String,
+    },
+    /// Somebody answers there, and hangs up at once.
+    #[error(
+        "{server} closed the connection without an answer ({why}): if that server takes TLS only, name it with https://"
+    )]
+    Closed {
+        /// Who was called.
         server: ServerAddress,
         /// What the system said.
         why: String,
@@ -104,15 +142,15 @@ pub(crate) enum Verdict {
 /// Judges `status`.
 pub(crate) fn judge(status: &Status, asked: Asked<'_>) -> Verdict {
     let message = status.message().to_owned();
+    if status.metadata().contains_key(NEEDS_TLS) {
+        return Verdict::GiveUp(SessionError::NeedsTls { server: asked.server.clone(), message });
+    }
     let room = asked.room.clone();
     let id = || asked.id.map(ToString::to_string).unwrap_or_default();
     let error = match status.code() {
         // The room that filled up while we were away may have room again.
         Code::ResourceExhausted if asked.was_in => return Verdict::TryAgain(message),
-        _ if is_break(status) && asked.was_in => return Verdict::TryAgain(describe(status)),
-        _ if is_break(status) => {
-            SessionError::NoServer { server: asked.server.clone(), why: describe(status) }
-        }
+        _ if is_break(status) => return judge_break(status, asked),
         Code::ResourceExhausted => SessionError::RoomFull { room, message },
         Code::AlreadyExists => SessionError::IdTaken { id: id(), room },
         Code::NotFound => SessionError::NoRoom(room),
@@ -124,6 +162,20 @@ pub(crate) fn judge(status: &Status, asked: Asked<'_>) -> Verdict {
         code => SessionError::Ended { code, message },
     };
     Verdict::GiveUp(error)
+}
+
+/// Judges a `status` that says that there is no connection, or none any more.
+fn judge_break(status: &Status, asked: Asked<'_>) -> Verdict {
+    let (server, why) = (asked.server.clone(), describe(status));
+    let failure = status.source().and_then(|source| source.downcast_ref::<ConnectError>());
+    Verdict::GiveUp(match failure {
+        // Also after we were in: it may be another server that answers now.
+        Some(ConnectError::Untrusted(_)) => SessionError::Untrusted { server, why },
+        _ if asked.was_in => return Verdict::TryAgain(why),
+        Some(ConnectError::NoTls(_)) => SessionError::NoTls { server, why },
+        None if status.source().is_some() && !server.is_secure() => SessionError::Closed { server, why },
+        Some(ConnectError::Unreachable(_)) | None => SessionError::NoServer { server, why },
+    })
 }
 
 /// Whether the connection broke or the server stops, rather than that it said no.
@@ -184,6 +236,34 @@ mod tests {
             for was_in in [false, true] {
                 assert!(judged(&status, was_in).contains(advice), "{}", judged(&status, was_in));
             }
+        }
+    }
+
+    #[test]
+    fn what_tls_lacks_is_never_tried_again_in_the_same_way() {
+        let mut plain = Status::unavailable("this server wants TLS from other machines");
+        plain.metadata_mut().insert(NEEDS_TLS, "1".parse().unwrap());
+        let untrusted = Status::from(ConnectError::Untrusted("it has expired".to_owned()));
+        for (status, words) in
+            [(&plain, ["does not let us in", "TLS"]), (&untrusted, ["it has expired", "--ca"])]
+        {
+            for was_in in [false, true] {
+                let message = judged(status, was_in);
+                assert!(words.iter().all(|word| message.contains(word)), "{message}");
+                assert!(!message.starts_with("again: "), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_restart_may_look_like_is_tried_again_once_we_were_in() {
+        let mut closed = Status::unknown("transport error");
+        closed.set_source(Arc::new(std::io::Error::other("reset")));
+        for (status, advice) in
+            [(Status::from(ConnectError::NoTls("eof".to_owned())), "http://"), (closed, "https://")]
+        {
+            assert!(judged(&status, true).starts_with("again: "), "{}", judged(&status, true));
+            assert!(judged(&status, false).contains(advice), "{}", judged(&status, false));
         }
     }
 

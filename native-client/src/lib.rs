@@ -26,5 +26,6 @@ pub mod sink;
 pub mod source;
 pub mod summary;
 pub mod tiles;
+pub mod trust;
 pub mod viewer;
 pub mod watch;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let command = Cli::parse().into_command().unwrap_or_else(|error| error.exit());
     let screen = Screen::new(command.results());
     match start(command, &screen) {
         Ok(code) => code,

@@ -17,6 +17,17 @@ const READY: &str = "listening on";
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it may take to end its streams and itself.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// What may be set for another server and does not count here: the arguments say where to listen, and we call without
+/// TLS.
+const OF_ANOTHER_SERVER: [&str; 7] = [
+    "TESSERA_LISTEN",
+    "TESSERA_TLS",
+    "TESSERA_TLS_DIR",
+    "TESSERA_TLS_CERT",
+    "TESSERA_TLS_KEY",
+    "TESSERA_TLS_ONLY",
+    "TESSERA_ALLOW_PLAIN",
+];
 /// Lines that are kept while it starts: the error, should it die.
 const FIRST_LINES: usize = 20;
 
@@ -66,12 +77,13 @@ impl<L: FnMut(&str)> ServerProcess<L> {
         let mut command = Command::new(program);
         command
             .args(args)
-            // The arguments say where to listen; what is set for another server does not count.
-            .env_remove("TESSERA_LISTEN")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
+        for variable in OF_ANOTHER_SERVER {
+            command.env_remove(variable);
+        }
         // Ctrl-C is for us: the server ends after the clients said goodbye.
         #[cfg(unix)]
         command.process_group(0);

@@ -188,7 +188,7 @@ impl Session {
 
     /// One try to connect and to say hello.
     async fn join(&self) -> Result<(Link, FrameResponse), Status> {
-        let mut client = self.config.server.connect().await.map_err(Status::unavailable)?;
+        let mut client = self.config.server.connect().await?;
         Link::join(&mut client, self.hello()).await
     }
 

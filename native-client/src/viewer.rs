@@ -129,7 +129,7 @@ impl Viewer {
     }
 
     async fn watch(&self) -> Result<Streaming<FrameResponse>, Status> {
-        let mut client = self.config.server.connect().await.map_err(Status::unavailable)?;
+        let mut client = self.config.server.connect().await?;
         let request = WatchMosaicRequest {
             room: self.config.room.to_string(),
             max_fps: self.config.max_fps.unwrap_or_default(),

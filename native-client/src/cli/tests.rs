@@ -1,12 +1,9 @@
 //! What command lines come to, and what they are answered.
 
-use clap::CommandFactory as _;
-use clap::error::ErrorKind;
-
 use super::*;
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
-    Cli::try_parse_from(line.split(' ')).map(|cli| cli.command)
+    Cli::try_parse_from(line.split(' ')).and_then(Cli::into_command)
 }
 
 fn join(line: &str) -> Join {
@@ -74,7 +71,9 @@ fn results_keep_out_of_pictures_way() {
 fn errors_name_the_flag_what_it_got_and_what_it_takes() {
     for (line, words) in [
         ("join a test-pattern --fps fast", ["--fps", "fast", "\"source\", \"max\" or frames a second"]),
-        ("join a test-pattern --server https://x", ["--server", "https://x", "http://HOST:PORT"]),
+        ("join a test-pattern --server ftp://x", ["--server", "ftp://x", "https://HOST:PORT"]),
+        ("watch --server https://x --fingerprint 12", ["--fingerprint", "12", "64 hexadecimal digits"]),
+        ("watch --server https://x --ca no-such.pem", ["--ca", "no-such.pem", "cannot be read"]),
         ("join a test-pattern --max-frames 0", ["--max-frames", "0", "1.."]),
         ("watch --seconds -1", ["--seconds", "-1", "seconds above 0"]),
         ("watch --seconds 0", ["--seconds", "'0'", "seconds above 0"]),
@@ -88,6 +87,20 @@ fn errors_name_the_flag_what_it_got_and_what_it_takes() {
     }
     let empty = Cli::try_parse_from(["tessera-client", "join", " ", "test-pattern"]).unwrap_err();
     assert_eq!(empty.kind(), ErrorKind::ValueValidation);
+}
+
+#[test]
+fn arguments_of_tls_for_a_server_without_it_are_refused() {
+    let fingerprint = "ab".repeat(32);
+    for (line, words) in [
+        (format!("join a test-pattern --fingerprint {fingerprint}"), "https://"),
+        (format!("watch --server http://x --fingerprint {fingerprint}"), "https://"),
+        ("demo --with-server --server https://127.0.0.1:7".to_owned(), "http://"),
+    ] {
+        let error = parse(&format!("tessera-client {line}")).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains(words), "{line}: {error}");
+    }
+    parse(&format!("tessera-client watch --server https://x --fingerprint {fingerprint}")).unwrap();
 }
 
 #[test]

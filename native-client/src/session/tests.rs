@@ -257,3 +257,15 @@ async fn a_source_that_fails_is_told_after_everything_sent_is_answered() {
     assert_eq!((session.tally().sent(), session.tally().received()), (5, 5));
     assert_eq!(server.streams()[0].len(), 5);
 }
+
+#[tokio::test]
+async fn a_server_that_wants_tls_is_not_asked_again_without_it() {
+    let mut status = Status::unavailable("this server wants TLS from other machines");
+    status.metadata_mut().insert(tessera_wire::NEEDS_TLS, "1".parse().unwrap());
+    for acts in [vec![Act::Deny(status.clone())], vec![Act::End { after: 1 }, Act::Deny(status)]] {
+        let server = FakeServer::start(acts);
+        let mut session = session_of(&server, 5).await;
+        let message = error(&mut session).await.to_string();
+        assert!(message.contains("this server wants TLS from other machines"), "{message}");
+    }
+}

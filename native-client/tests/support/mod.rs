@@ -67,13 +67,22 @@ impl RealServer {
 
     /// Starts where another one was.
     pub fn start_at(address: SocketAddr) -> Self {
+        Self::with(config(address))
+    }
+
+    /// Starts with TLS.
+    pub fn start_with_tls(tls: Tls) -> Self {
+        Self::with(Config { tls, ..config(([127, 0, 0, 1], 0).into()) })
+    }
+
+    fn with(config: Config) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (sender, bound) = mpsc::channel();
         let stopping = CancellationToken::new();
         let token = stopping.clone();
         let served = runtime.spawn(async move {
             let page = Page::absent("built for a test");
-            let server = Server::bind(&config(address), page).await.unwrap();
+            let server = Server::bind(&config, page).await.unwrap();
             sender.send(server.addresses()[0]).unwrap();
             server.serve(token).await;
         });

@@ -80,7 +80,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buffer.filled().len();
         let result = match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => self.poll_opening(context),
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         };
         let news = &buffer.filled()[before..];
         if !news.is_empty() {
