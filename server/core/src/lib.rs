@@ -176,7 +176,7 @@ mod tests {
     async fn announced(flags: &[&str]) -> String {
         let words = ["tessera-server", "--listen", "0.0.0.0:0"].iter().chain(flags);
         let config = Cli::try_parse_from(words).unwrap().into_config().unwrap();
-        let server = Server::bind(&config, Page { html: "", css: "" }).await.unwrap();
+        let server = Server::bind(&config, Page::absent("built for a test")).await.unwrap();
         log::logged(Level::INFO, || server.announce())
     }
 
