@@ -10,24 +10,26 @@ CLIPS ?= clips/1.mp4 clips/2.mp4 clips/3.mp4 clips/4.mp4
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## The server on http://localhost:50051
+run: wasm-target ## The server on http://localhost:50051
 	$(CARGO) run --release
 
-demo: build-deps ## Server and four clients on the sample clips, until Ctrl-C; CLIPS="a.mp4 b.mp4" for others
+demo: build-deps wasm-target ## Server and four clients on the sample clips, until Ctrl-C; CLIPS="a.mp4 b.mp4" for others
 	$(CARGO) build --release -p tessera-server -p tessera-client
 	@exec $(CARGO) run --release -q -p tessera-client -- demo --with-server --loop --no-save $(CLIPS)
 
 test: build-deps test-deps wasm-target $(PYTHON) ## All tests, after installing what they need; SKIP_E2E=1 leaves other programs out
 	$(CARGO) test --workspace
-	$(CARGO) build -p tessera-web -p tessera-mosaic --target $(WASM)
+	$(CARGO) check -p tessera-mosaic --target $(WASM)
 
+# Nothing here looks into the page, so it is not built.
+lint: export TESSERA_SKIP_WEB := 1
 lint: build-deps wasm-target ## Formatting, clippy and docs, without a warning
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p tessera-web -p tessera-mosaic --target $(WASM) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
-bench: build-deps ## Every step timed, the splice beside a memcpy, the server's CPU; PEERS=1 sets OpenCV beside it
+bench: build-deps wasm-target ## Every step timed, the splice beside a memcpy, the server's CPU; PEERS=1 sets OpenCV beside it
 	$(CARGO) build --release -p tessera-server -p tessera-bench
 	$(CARGO) bench -p tessera-bench
 ifeq ($(PEERS),1)
@@ -41,7 +43,8 @@ build-deps:
 	@scripts/install.sh c++:g++
 
 test-deps:
-	@[ "$(SKIP_E2E)" = 1 ] || scripts/install.sh cjpeg:libjpeg-turbo-progs djpeg:libjpeg-turbo-progs ffmpeg:ffmpeg
+	@[ "$(SKIP_E2E)" = 1 ] || scripts/install.sh cjpeg:libjpeg-turbo-progs djpeg:libjpeg-turbo-progs ffmpeg:ffmpeg \
+	  chromium:chromium chromedriver:chromium-driver
 
 # rustup may be told not to install targets by itself, so it is told to.
 wasm-target:

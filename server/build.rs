@@ -26,7 +26,8 @@ fn main() {
 }
 
 fn run() -> Result<()> {
-    let root = PathBuf::from(var("CARGO_MANIFEST_DIR")?).join("..").canonicalize()?;
+    let package = PathBuf::from(var("CARGO_MANIFEST_DIR")?);
+    let root = package.parent().ok_or("this package is not within its workspace")?;
     let out = PathBuf::from(var("OUT_DIR")?);
     let is_release = var("PROFILE")? == "release";
     for source in SOURCES {
@@ -41,7 +42,7 @@ fn run() -> Result<()> {
     if std::env::var(SKIP).is_ok_and(|value| value == "1") {
         return Ok(fs::write(out.join("page.rs"), absent())?);
     }
-    make_glue(&compile(&root, &out)?, &glue)?;
+    make_glue(&compile(root, &out)?, &glue)?;
     let folders = [root.join("static"), glue];
     let page = if is_release { embedded(&folders, &out)? } else { on_disk(&folders) };
     Ok(fs::write(out.join("page.rs"), page)?)
@@ -89,8 +90,11 @@ fn is_ours(name: &str) -> bool {
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// What the command-line tool `wasm-bindgen` does.
+/// What the command-line tool `wasm-bindgen` does. What it made before and makes no more is not left over.
 fn make_glue(wasm: &Path, glue: &Path) -> Result<()> {
+    if glue.exists() {
+        fs::remove_dir_all(glue)?;
+    }
     let mut bindgen = Bindgen::new();
     bindgen.input_path(wasm).web(true)?.typescript(false).omit_default_module_path(false);
     bindgen.remove_name_section(true).remove_producers_section(true);
@@ -113,7 +117,9 @@ fn embedded(folders: &[PathBuf], out: &Path) -> Result<String> {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             let name = path.file_name().ok_or("a file without a name")?.to_string_lossy().into_owned();
-            files.push((name, fs::read(&path)?));
+            // Folders too: an asset's address has room for a name only.
+            let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            files.push((name, bytes));
         }
     }
     files.sort();

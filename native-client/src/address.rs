@@ -33,8 +33,8 @@ const DEFAULT_PORT: u16 = 50051;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerAddress {
     uri: Uri,
-    /// Means something with TLS alone.
-    trust: Trust,
+    /// Means something with TLS alone. Shared, as addresses go with every error.
+    trust: Arc<Trust>,
 }
 
 /// Why a text is no server's address.
@@ -76,7 +76,7 @@ impl ServerAddress {
     /// The same address, with another way to know the server for the right one.
     #[must_use]
     pub fn with_trust(self, trust: Trust) -> Self {
-        Self { trust, ..self }
+        Self { trust: Arc::new(trust), ..self }
     }
 
     /// Where it listens, as `HOST:PORT`.
@@ -110,7 +110,7 @@ impl ServerAddress {
             return Ok(endpoint);
         }
         let tls = ClientTlsConfig::new().timeout(CONNECT_TIMEOUT);
-        let endpoint = match &self.trust {
+        let endpoint = match &*self.trust {
             Trust::Machine => endpoint.tls_config(tls.with_native_roots()),
             Trust::Certificates(these) => endpoint.tls_config(tls.trust_anchors(these.anchors())),
             Trust::Fingerprint(this) => endpoint.tls_config_with_verifier(tls, this.verifier()),
@@ -153,7 +153,7 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
 impl Default for ServerAddress {
     /// The address of a server on this machine that was told nothing.
     fn default() -> Self {
-        Self { uri: Uri::from_static("http://127.0.0.1:50051"), trust: Trust::default() }
+        Self { uri: Uri::from_static("http://127.0.0.1:50051"), trust: Arc::default() }
     }
 }
 
@@ -171,7 +171,7 @@ impl FromStr for ServerAddress {
         let named = uri.host().is_some_and(|host| !host.is_empty());
         let bare = uri.path() == "/" && uri.query().is_none() && !authority.contains('@');
         match uri.port_u16() {
-            Some(1..) if named && bare => Ok(Self { uri, trust: Trust::default() }),
+            Some(1..) if named && bare => Ok(Self { uri, trust: Arc::default() }),
             None if named && bare && !authority.ends_with(':') => {
                 format!("{scheme}://{authority}:{DEFAULT_PORT}").parse()
             }

@@ -21,7 +21,7 @@ pub enum SessionError {
     )]
     NoServer {
         /// Where one was looked for.
-        server: ServerAddress,
+        server: Box<ServerAddress>,
         /// What the system said.
         why: String,
     },
@@ -29,7 +29,7 @@ pub enum SessionError {
     #[error("no TLS came about with {server} ({why}): if that server does without TLS, name it with http://")]
     NoTls {
         /// Who was called.
-        server: ServerAddress,
+        server: Box<ServerAddress>,
         /// What happened instead.
         why: String,
     },
@@ -40,7 +40,7 @@ pub enum SessionError {
     )]
     Untrusted {
         /// Who was called.
-        server: ServerAddress,
+        server: Box<ServerAddress>,
         /// What is wrong with it.
         why: String,
     },
@@ -48,7 +48,7 @@ pub enum SessionError {
     #[error("{server} does not let us in: {message}")]
     NeedsTls {
         /// The server.
-        server: ServerAddress,
+        server: Box<ServerAddress>,
         /// Its words.
         message: String,
     },
@@ -58,7 +58,7 @@ pub enum SessionError {
     )]
     Closed {
         /// Who was called.
-        server: ServerAddress,
+        server: Box<ServerAddress>,
         /// What the system said.
         why: String,
     },
@@ -91,7 +91,7 @@ pub enum SessionError {
     #[error("the connection to {server} broke ({why}); without --no-reconnect it would be made anew")]
     Lost {
         /// The server.
-        server: ServerAddress,
+        server: Box<ServerAddress>,
         /// What broke.
         why: String,
     },
@@ -107,7 +107,7 @@ pub enum SessionError {
     #[error("the server at {server} does not speak as a Tessera server does: {what}")]
     Foreign {
         /// The server.
-        server: ServerAddress,
+        server: Box<ServerAddress>,
         /// What was strange.
         what: String,
     },
@@ -143,7 +143,7 @@ pub(crate) enum Verdict {
 pub(crate) fn judge(status: &Status, asked: Asked<'_>) -> Verdict {
     let message = status.message().to_owned();
     if status.metadata().contains_key(NEEDS_TLS) {
-        return Verdict::GiveUp(SessionError::NeedsTls { server: asked.server.clone(), message });
+        return Verdict::GiveUp(SessionError::NeedsTls { server: Box::new(asked.server.clone()), message });
     }
     let room = asked.room.clone();
     let id = || asked.id.map(ToString::to_string).unwrap_or_default();
@@ -156,9 +156,10 @@ pub(crate) fn judge(status: &Status, asked: Asked<'_>) -> Verdict {
         Code::NotFound => SessionError::NoRoom(room),
         Code::InvalidArgument => SessionError::Invalid(message),
         Code::Aborted => SessionError::TakenOver(id()),
-        Code::Unimplemented => {
-            SessionError::Foreign { server: asked.server.clone(), what: "it lacks this call".to_owned() }
-        }
+        Code::Unimplemented => SessionError::Foreign {
+            server: Box::new(asked.server.clone()),
+            what: "it lacks this call".to_owned(),
+        },
         code => SessionError::Ended { code, message },
     };
     Verdict::GiveUp(error)
@@ -166,7 +167,7 @@ pub(crate) fn judge(status: &Status, asked: Asked<'_>) -> Verdict {
 
 /// Judges a `status` that says that there is no connection, or none any more.
 fn judge_break(status: &Status, asked: Asked<'_>) -> Verdict {
-    let (server, why) = (asked.server.clone(), describe(status));
+    let (server, why) = (Box::new(asked.server.clone()), describe(status));
     let failure = status.source().and_then(|source| source.downcast_ref::<ConnectError>());
     Verdict::GiveUp(match failure {
         // Also after we were in: it may be another server that answers now.

@@ -242,13 +242,15 @@ impl Session {
                 self.state = State::Apart(wait);
                 Ok(Event::Lost { why, wait })
             }
-            Verdict::TryAgain(why) => Err(SessionError::Lost { server: self.config.server.clone(), why }),
+            Verdict::TryAgain(why) => {
+                Err(SessionError::Lost { server: Box::new(self.config.server.clone()), why })
+            }
             Verdict::GiveUp(error) => Err(error),
         }
     }
 
     fn foreign(&self, what: &str) -> SessionError {
-        SessionError::Foreign { server: self.config.server.clone(), what: what.to_owned() }
+        SessionError::Foreign { server: Box::new(self.config.server.clone()), what: what.to_owned() }
     }
 
     /// One thing that happens on a stream; `end` is when it is to be over.

@@ -166,7 +166,7 @@ impl Viewer {
                 self.state = State::Apart(wait);
                 Ok(View::Lost { why, wait })
             }
-            Verdict::TryAgain(why) => Err(SessionError::Lost { server: server.clone(), why }),
+            Verdict::TryAgain(why) => Err(SessionError::Lost { server: Box::new(server.clone()), why }),
             Verdict::GiveUp(error) => Err(error),
         }
     }

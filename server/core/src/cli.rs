@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, ValueEnum};
 use tessera_mosaic::{Fit, Grid, Limits, Quality, TileFormat, TileSize, TileSpec};
 
 use crate::config::{CertificateSource, Config, Guard, Listen, LogFormat, Plain, Tls};
@@ -78,11 +79,11 @@ struct TlsFlags {
     tls_key: Option<PathBuf>,
 
     /// With TLS, serve connections from other machines without it, too
-    #[arg(long, env = "TESSERA_ALLOW_PLAIN", value_parser = BoolishValueParser::new(), requires = "certificate", conflicts_with = "tls_only")]
+    #[arg(long, env = "TESSERA_ALLOW_PLAIN", value_parser = BoolishValueParser::new())]
     allow_plain: bool,
 
     /// With TLS, close connections without it, also from this machine
-    #[arg(long, env = "TESSERA_TLS_ONLY", value_parser = BoolishValueParser::new(), requires = "certificate")]
+    #[arg(long, env = "TESSERA_TLS_ONLY", value_parser = BoolishValueParser::new())]
     tls_only: bool,
 }
 
@@ -129,7 +130,11 @@ fn quality(text: &str) -> Result<Quality, String> {
 
 impl Cli {
     /// What the flags mean. Every single one has been checked when it was parsed.
-    pub fn into_config(self) -> Config {
+    ///
+    /// # Errors
+    ///
+    /// When they contradict each other.
+    pub fn into_config(self) -> Result<Config, clap::Error> {
         let fit = match self.fit {
             FitFlag::Contain => Fit::Contain,
             FitFlag::Cover => Fit::Cover,
@@ -140,21 +145,26 @@ impl Cli {
         } else {
             Listen { addresses: self.listen, is_default: false }
         };
-        Config {
+        Ok(Config {
             listen,
             grid: self.grid,
             tile: TileSpec { format: TileFormat { size: self.tile, quality: self.quality }, fit },
             max_fps: self.max_fps,
             limits: Limits { bytes: self.max_frame_bytes as usize, ..Limits::default() },
             log: self.log,
-            tls: self.tls.into_config(),
+            tls: self
+                .tls
+                .into_config()
+                .map_err(|why| Self::command().error(ErrorKind::ArgumentConflict, why))?,
             guard: Guard { origins: self.guard.allow_origin, hosts: self.guard.host },
-        }
+        })
     }
 }
 
 impl TlsFlags {
-    fn into_config(self) -> Tls {
+    /// What they mean, or why they mean nothing together. (A switch that the environment turns off is given all the
+    /// same to clap, so it cannot judge that.)
+    fn into_config(self) -> Result<Tls, &'static str> {
         let certificate = match (self.tls, self.tls_cert, self.tls_key) {
             (Some(TlsFlag::SelfSigned), ..) => Some(CertificateSource::SelfSigned { folder: self.tls_dir }),
             (None, Some(certificate), Some(key)) => Some(CertificateSource::Files { certificate, key }),
@@ -162,11 +172,17 @@ impl TlsFlags {
             (None, ..) => None,
         };
         let plain = match (self.allow_plain, self.tls_only) {
-            (true, _) => Plain::Allowed,
+            (true, true) => return Err("--allow-plain and --tls-only exclude each other"),
+            (true, false) => Plain::Allowed,
             (false, true) => Plain::Never,
             (false, false) => Plain::FromHere,
         };
-        Tls { certificate, plain }
+        if certificate.is_none() && plain != Plain::FromHere {
+            return Err(
+                "--allow-plain and --tls-only need TLS: add --tls self-signed, or --tls-cert and --tls-key",
+            );
+        }
+        Ok(Tls { certificate, plain })
     }
 }
 
@@ -176,12 +192,11 @@ mod tests {
 
     fn parse(flags: &[&str]) -> Result<Config, String> {
         let words = ["tessera-server"].iter().chain(flags);
-        Cli::try_parse_from(words).map(Cli::into_config).map_err(|error| error.to_string())
+        Cli::try_parse_from(words).and_then(Cli::into_config).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_flags_are_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 
@@ -226,7 +241,6 @@ mod tests {
 
     #[test]
     fn every_flag_has_an_environment_variable_of_its_name() {
-        use clap::CommandFactory;
         for flag in Cli::command().get_arguments() {
             let Some(long) = flag.get_long().filter(|long| !["help", "version"].contains(long)) else {
                 continue;

@@ -64,7 +64,7 @@ use service::Service;
 ///
 /// Wrong flags end it with 2 and a message, anything that fails later with 1.
 pub fn main(page: Page) -> ExitCode {
-    let config = Cli::parse().into_config();
+    let config = Cli::parse().into_config().unwrap_or_else(|error| error.exit());
     log::init(config.log);
     match run(&config, page) {
         Ok(()) => ExitCode::SUCCESS,
@@ -163,5 +163,39 @@ impl Server {
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    /// What a server with these flags says when it starts on any address.
+    async fn announced(flags: &[&str]) -> String {
+        let words = ["tessera-server", "--listen", "0.0.0.0:0"].iter().chain(flags);
+        let config = Cli::try_parse_from(words).unwrap().into_config().unwrap();
+        let server = Server::bind(&config, Page::absent("built for a test")).await.unwrap();
+        log::logged(Level::INFO, || server.announce())
+    }
+
+    #[tokio::test]
+    async fn a_start_says_what_is_spoken_where_and_what_browsers_will_miss() {
+        let folder = tempfile::tempdir().unwrap();
+        let tls = ["--tls", "self-signed", "--tls-dir", folder.path().to_str().unwrap()];
+        let plain = announced(&[]).await;
+        assert!(
+            plain.contains("on http://0.0.0.0:")
+                && plain.contains("WARN")
+                && plain.contains("--tls self-signed")
+        );
+        let both = announced(&tls).await;
+        assert!(both.contains("on https://0.0.0.0:") && both.contains("for this machine"), "{both}");
+        assert!(!both.contains("WARN"), "{both}");
+        let open = announced(&[&tls[..], &["--allow-plain"]].concat()).await;
+        assert!(open.contains("on http://0.0.0.0:") && !open.contains("for this machine"), "{open}");
+        let only = announced(&[&tls[..], &["--tls-only"]].concat()).await;
+        assert!(only.contains("on https://0.0.0.0:") && !only.contains("http://"), "{only}");
     }
 }

@@ -16,3 +16,30 @@ pub(crate) fn init(format: LogFormat) {
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
 }
+
+/// What `work` logs of that level and above.
+#[cfg(test)]
+pub(crate) fn logged(level: tracing::Level, work: impl FnOnce()) -> String {
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let log = Shared::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(move || writer.clone());
+    tracing::subscriber::with_default(subscriber.finish(), work);
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}

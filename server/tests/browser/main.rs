@@ -175,3 +175,43 @@ async fn an_id_that_is_taken_is_said_and_somebody_new_gets_in() {
     page.shows(1, 2, Look(1)).await;
     page.close_without_complaint().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fifth_turns_the_grid_to_3x3_and_leaves_it_2x2_again() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let mut natives = Vec::new();
+    for (id, look) in [("client1", Look(0)), ("client2", Look(1)), ("client3", Look(2))] {
+        natives.push(Native::join(&server, id, look).await);
+    }
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(3))).await;
+    page.shows(3, 2, Look(3)).await;
+    let fifth = Native::join(&server, "client5", Look(0)).await;
+    for (slot, look) in [Look(0), Look(1), Look(2), Look(3), Look(0)].into_iter().enumerate() {
+        page.shows(slot, 3, look).await;
+    }
+    page.until(
+        "document.getElementById('mosaic').width === 1248 && document.querySelectorAll('.tile').length === 5",
+    )
+    .await;
+    drop(fifth);
+    page.until("document.getElementById('mosaic').width === 1280").await;
+    for (slot, look) in [Look(0), Look(1), Look(2), Look(3)].into_iter().enumerate() {
+        page.shows(slot, 2, look).await;
+    }
+    page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_with_the_servers_own_certificate_it_is_the_same_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--tls", "self-signed", "--tls-dir", folder.path().to_str().unwrap()];
+    let Some((_turn, server, chromium)) = stage(&flags).await else { return };
+    let _native = Native::join(&server, "client1", Look(0)).await;
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(2))).await;
+    page.shows(1, 2, Look(2)).await;
+    page.shows(0, 2, Look(0)).await;
+    page.until("location.protocol === 'https:'").await;
+    page.until("performance.getEntriesByType('resource').some(entry => entry.nextHopProtocol === 'h2')")
+        .await;
+    page.close_without_complaint().await;
+}

@@ -20,6 +20,7 @@ use crate::picture::Look;
 /// A running server, ended with the test.
 pub(crate) struct Server {
     child: Child,
+    scheme: String,
     pub(crate) address: SocketAddr,
     flags: Vec<String>,
     log: Option<JoinHandle<()>>,
@@ -40,15 +41,17 @@ impl Server {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = loop {
+        let (scheme, address) = loop {
             let line = within(lines.next_line()).await.unwrap().expect("the server ends at once");
-            if let Some(address) = line.split("://").nth(1) {
-                break address.trim().parse().expect(&line);
+            if let Some((_, url)) = line.split_once("listening on ") {
+                let (scheme, rest) = url.split_once("://").expect(&line);
+                let address = rest.split([' ', ',']).next().unwrap_or(rest);
+                break (scheme.to_owned(), address.trim().parse().expect(&line));
             }
         };
         // Whoever writes to a pipe that nobody reads stops.
         let log = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, address, flags, log: Some(log) }
+        Self { child, scheme, address, flags, log: Some(log) }
     }
 
     /// Ends it without a word.
@@ -66,7 +69,7 @@ impl Server {
 
     /// The page's address.
     pub(crate) fn page(&self, query: &str) -> String {
-        format!("http://localhost:{}/{query}", self.address.port())
+        format!("{}://localhost:{}/{query}", self.scheme, self.address.port())
     }
 }
 

@@ -230,7 +230,7 @@ impl App {
             Message::Picture(number, taken_at) => return self.see(number, taken_at),
             Message::Encoded(jpeg) => return self.encoded(jpeg),
             Message::Pushed(number, answer) => return self.pushed(number, answer),
-            Message::Decoded(mosaic, bitmap) => return self.show(mosaic, bitmap),
+            Message::Decoded(mosaic, bitmap) => return self.show(mosaic, bitmap.as_ref()),
             Message::Response(response) => self.respond(*response),
             Message::StreamEnded(status) => {
                 let ending = Ending { code: status.code(), message: status.message().to_owned() };
@@ -437,8 +437,8 @@ impl App {
 
     // --- mosaics down
 
-    fn show(&mut self, mosaic: Mosaic, bitmap: Option<ImageBitmap>) {
-        self.screen.draw(mosaic.jpeg, bitmap.as_ref());
+    fn show(&mut self, mosaic: Mosaic, bitmap: Option<&ImageBitmap>) {
+        self.screen.draw(mosaic.jpeg, bitmap);
         if let Some(layout) = mosaic.layout {
             self.arrange(layout);
         }

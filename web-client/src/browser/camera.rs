@@ -121,10 +121,10 @@ pub(crate) fn open(source: Source, device: Option<String>, size: (u32, u32), num
 async fn camera(device: Option<String>, (width, height): (u32, u32)) -> Result<MediaStream, JsValue> {
     let video = js_sys::Object::new();
     for (name, value) in [("width", f64::from(width)), ("height", f64::from(height)), ("frameRate", 30.0)] {
-        Reflect::set(&video, &name.into(), &ideal(value.into()))?;
+        Reflect::set(&video, &name.into(), &ideal(&value.into()))?;
     }
     if let Some(device) = device {
-        Reflect::set(&video, &"deviceId".into(), &ideal(device.into()))?;
+        Reflect::set(&video, &"deviceId".into(), &ideal(&device.into()))?;
     }
     let constraints = MediaStreamConstraints::new();
     constraints.set_video(&video);
@@ -141,10 +141,10 @@ async fn screen() -> Result<MediaStream, JsValue> {
     JsFuture::from(devices.display_media(&constraints)?).await?.dyn_into()
 }
 
-fn ideal(value: JsValue) -> JsValue {
+fn ideal(value: &JsValue) -> JsValue {
     let wish = js_sys::Object::new();
     // A fresh object takes any property.
-    let _set = Reflect::set(&wish, &"ideal".into(), &value);
+    let _set = Reflect::set(&wish, &"ideal".into(), value);
     wish.into()
 }
 
@@ -171,10 +171,13 @@ fn feed_of(source: Source, stream: MediaStream, number: u32) -> Result<Feed, JsV
 #[derive(Debug)]
 struct Pump(Rc<Pumping>);
 
+/// Gets the time at which a picture is shown, and what is known about it.
+type FrameCallback = Closure<dyn FnMut(f64, JsValue)>;
+
 #[derive(Debug)]
 struct Pumping {
     video: FrameVideo,
-    callback: RefCell<Option<Closure<dyn FnMut(f64, JsValue)>>>,
+    callback: RefCell<Option<FrameCallback>>,
     asked: Cell<u32>,
 }
 

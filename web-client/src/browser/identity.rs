@@ -53,15 +53,15 @@ pub(crate) fn invite(room: &str) -> String {
 
 /// The tab's client id: the address's, the remembered one, or a new one.
 pub(crate) fn client_id(address: &Address) -> String {
-    let id = address.id.clone().or_else(|| get(tab()?, ID)).unwrap_or_else(random);
-    put(tab(), ID, Some(&id));
+    let id = address.id.clone().or_else(|| get(&tab()?, ID)).unwrap_or_else(random);
+    put(tab().as_ref(), ID, Some(&id));
     id
 }
 
 /// A new client id, for whoever wants to be somebody else.
 pub(crate) fn renew() -> String {
     let id = random();
-    put(tab(), ID, Some(&id));
+    put(tab().as_ref(), ID, Some(&id));
     id
 }
 
@@ -76,31 +76,31 @@ fn random() -> String {
 
 /// The place that this tab had before it was loaded anew.
 pub(crate) fn claim() -> Option<Claim> {
-    let slot = get(tab()?, SLOT)?.parse().ok()?;
-    Some(Claim { session: get(tab()?, SESSION)?, slot })
+    let slot = get(&tab()?, SLOT)?.parse().ok()?;
+    Some(Claim { session: get(&tab()?, SESSION)?, slot })
 }
 
 /// Remembers the place for a reload, or forgets it.
 pub(crate) fn remember(claim: Option<&Claim>) {
-    put(tab(), SESSION, claim.map(|claim| claim.session.as_str()));
-    put(tab(), SLOT, claim.map(|claim| claim.slot.to_string()).as_deref());
+    put(tab().as_ref(), SESSION, claim.map(|claim| claim.session.as_str()));
+    put(tab().as_ref(), SLOT, claim.map(|claim| claim.slot.to_string()).as_deref());
 }
 
 pub(crate) fn name() -> Option<String> {
-    get(browser()?, NAME)
+    get(&browser()?, NAME)
 }
 
 pub(crate) fn remember_name(name: &str) {
-    put(browser(), NAME, Some(name).filter(|name| !name.is_empty()));
+    put(browser().as_ref(), NAME, Some(name).filter(|name| !name.is_empty()));
 }
 
 /// The camera that was chosen last, by its device id.
 pub(crate) fn camera() -> Option<String> {
-    get(browser()?, CAMERA)
+    get(&browser()?, CAMERA)
 }
 
 pub(crate) fn remember_camera(device: &str) {
-    put(browser(), CAMERA, Some(device));
+    put(browser().as_ref(), CAMERA, Some(device));
 }
 
 /// A browser that keeps nothing works as well.
@@ -112,11 +112,11 @@ fn browser() -> Option<Storage> {
     window().local_storage().ok().flatten()
 }
 
-fn get(storage: Storage, key: &str) -> Option<String> {
+fn get(storage: &Storage, key: &str) -> Option<String> {
     storage.get_item(key).ok().flatten()
 }
 
-fn put(storage: Option<Storage>, key: &str, value: Option<&str>) {
+fn put(storage: Option<&Storage>, key: &str, value: Option<&str>) {
     let Some(storage) = storage else { return };
     // Full or forbidden: then nothing is remembered.
     let _kept = match value {

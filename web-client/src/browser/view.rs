@@ -366,7 +366,7 @@ fn listen() {
             tell(Message::Action(index as usize));
         }
     });
-    on(&document(), "keydown", press_key);
+    on(&document(), "keydown", |event: KeyboardEvent| press_key(&event));
     by_id::<HtmlElement>("pip").set_hidden(!has_picture_in_picture());
     by_id::<HtmlElement>("full").set_hidden(!document().fullscreen_enabled());
 }
@@ -379,7 +379,7 @@ fn number_of(event: &Event, attribute: &str) -> Option<u32> {
 }
 
 /// A key presses its button, unless it is typed into a field or the button is not there.
-fn press_key(event: KeyboardEvent) {
+fn press_key(event: &KeyboardEvent) {
     let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
     let is_typed =
         target.is_some_and(|target| target.closest("input, select, dialog").ok().flatten().is_some());
@@ -392,7 +392,7 @@ fn press_key(event: KeyboardEvent) {
         tell(Message::Press(Press::Escape));
     } else if let Some((_, id, _)) = KEYS.into_iter().find(|(wanted, ..)| *wanted == key) {
         let selector = if id == "invite" { "#toolbar .invite".to_owned() } else { format!("#{id}") };
-        if let Some(button) = all(&selector).first().map(|button| button.unchecked_ref::<HtmlElement>())
+        if let Some(button) = all(&selector).first().map(JsCast::unchecked_ref::<HtmlElement>)
             && !button.hidden()
         {
             button.click();

@@ -140,12 +140,11 @@ impl Keeper {
 mod tests {
     use std::fs;
     use std::path::Path;
-    use std::sync::Mutex;
 
     use tracing::Level;
-    use tracing::subscriber::with_default;
 
     use super::*;
+    use crate::log::logged;
 
     /// A certificate for localhost and its key in `folder`.
     fn write(folder: &Path) -> CertificateSource {
@@ -162,26 +161,7 @@ mod tests {
 
     /// The warnings that `work` logs.
     fn warnings(work: impl FnOnce()) -> String {
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let writer = Arc::clone(&log);
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(Level::WARN)
-            .with_writer(move || Shared(Arc::clone(&writer)))
-            .finish();
-        with_default(subscriber, work);
-        String::from_utf8(log.lock().unwrap().clone()).unwrap()
-    }
-
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
+        logged(Level::WARN, work)
     }
 
     #[test]
