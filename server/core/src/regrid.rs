@@ -13,11 +13,11 @@ use crate::seat::Seats;
 
 /// Watches over the grid of one room, for ever. The old grid is served until the new one lacks nothing.
 pub(crate) async fn regrid(seats: Arc<Seats>, pool: Arc<Pool>, fit: Fit) {
-    let mut changes = seats.changes();
+    let mut plans = seats.plans();
     let mut side = seats.layout().grid.side();
     loop {
         // What happens from here on wakes us again.
-        changes.borrow_and_update();
+        plans.borrow_and_update();
         let (missing, look_again) = seats.plan();
         let shown = seats.layout().grid.side();
         if std::mem::replace(&mut side, shown) != shown {
@@ -36,7 +36,7 @@ pub(crate) async fn regrid(seats: Arc<Seats>, pool: Arc<Pool>, fit: Fit) {
         tokio::select! {
             () = time => {}
             // The sender is the room's, which lives as long as this does.
-            _ = changes.changed() => {}
+            _ = plans.changed() => {}
         }
     }
 }
@@ -47,4 +47,62 @@ async fn remake(seats: &Seats, pool: &Pool, fit: Fit, missing: Missing) {
         .map(|ingested| Arc::new(ingested.tile))
         .inspect_err(|error| error!(%error, "a frame that was good makes no tile for the new grid"));
     seats.remade(&missing, tile.ok());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use tessera_mosaic::{Canvas, Grid, Layout, Limits, Picture, Quality, TileFormat, TileSize, encode_jpeg};
+    use tokio_util::task::AbortOnDropHandle;
+
+    use super::*;
+    use crate::names::{ClientId, DisplayName, RoomId};
+    use crate::peer::Peer;
+    use crate::room::{Join, Room, Stamp};
+    use crate::seat::Seat;
+
+    fn sit(seats: &Arc<Seats>, id: &str) -> Seat {
+        let id = ClientId::new(id).unwrap();
+        let name = DisplayName::new("", &id).unwrap();
+        let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
+        seats.take(Join { id, name, session: None, preferred: None }, peer).unwrap()
+    }
+
+    async fn until(seats: &Seats, side: u32) {
+        let mut changes = seats.changes();
+        changes.wait_for(|_| seats.layout().grid.side() == side).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_says_a_word_and_the_grid_grows_and_ten_seconds_after_the_fifth_has_left_shrinks() {
+        let format =
+            TileFormat { size: TileSize::new(160, 128).unwrap(), quality: Quality::new(85).unwrap() };
+        let canvas = Canvas::new(Layout { grid: Grid::new(2).unwrap(), format });
+        let seats = Seats::new(RoomId::main(), Room::new(canvas));
+        let pool = Arc::new(Pool::new(Limits::default()));
+        let task = regrid(Arc::clone(&seats), Arc::clone(&pool), Fit::Contain);
+        let _task = AbortOnDropHandle::new(tokio::spawn(task));
+
+        let four: Vec<_> = (1..=4).map(|n| sit(&seats, &format!("client{n}"))).collect();
+        let jpeg = encode_jpeg(&Picture::black(160, 128).unwrap(), Quality::new(95).unwrap()).into();
+        for (seat, sequence) in four.iter().zip(1..) {
+            let tile = pool.tile(Clone::clone(&jpeg), TileSpec { format, fit: Fit::Contain }).await.unwrap();
+            let stamp = Stamp { sequence, ..Stamp::default() };
+            let missing = seats.show(seat.ticket(), &jpeg, stamp, &[Arc::new(tile.tile)]).unwrap();
+            assert_eq!(missing, None);
+        }
+        let fifth = sit(&seats, "client5");
+        until(&seats, 3).await;
+
+        drop(fifth);
+        let left = tokio::time::Instant::now();
+        until(&seats, 2).await;
+        let after = left.elapsed();
+        assert!((Duration::from_secs(10)..Duration::from_secs(11)).contains(&after), "{after:?}");
+        let snapshot = seats.snapshot();
+        let shown = snapshot.places.iter().map(|place| place.shown.as_ref().unwrap());
+        let shown: Vec<_> = shown.map(|shown| (shown.stamp.sequence, shown.tile.format())).collect();
+        assert_eq!(shown, [1, 2, 3, 4].map(|sequence| (sequence, format)));
+    }
 }

@@ -44,7 +44,8 @@ pub(crate) struct Room {
     layout_version: u64,
     /// Rises when a stale tile is stale no more.
     revivals: u64,
-    /// Rises when another grid comes next, or may soon.
+    /// Rises when somebody comes or goes, and when another grid comes next, may soon or is shown: whenever tiles may
+    /// be missing, or [`Room::next_plan`] is another. A frame alone never raises it.
     plans: u64,
     last_ticket: u64,
     last_frame: u64,
@@ -56,7 +57,6 @@ pub(crate) struct Change {
     /// The mosaic's number.
     pub(crate) sequence: u64,
     revivals: u64,
-    plans: u64,
 }
 
 /// Somebody with a seat.
@@ -238,6 +238,7 @@ impl Room {
         };
         self.layout_version += 1;
         self.sequence += 1;
+        self.plans += 1;
         self.plan(now);
         Ok(joined)
     }
@@ -293,6 +294,7 @@ impl Room {
         self.note_departed(occupant.id);
         self.layout_version += 1;
         self.sequence += 1;
+        self.plans += 1;
         self.plan(now);
         true
     }
@@ -365,6 +367,11 @@ impl Room {
         }
         self.plans += u64::from(self.growth.due() != due);
         self.switch_if_ready();
+    }
+
+    /// Another number whenever there may be something to do for the grid.
+    pub(crate) fn plans(&self) -> u64 {
+        self.plans
     }
 
     /// When to [`Room::plan`] again, if nobody comes or goes until then.
@@ -470,7 +477,7 @@ impl Room {
 
     /// Where the room stands.
     pub(crate) fn change(&self) -> Change {
-        Change { sequence: self.sequence, revivals: self.revivals, plans: self.plans }
+        Change { sequence: self.sequence, revivals: self.revivals }
     }
 
     /// Everything that a mosaic of this moment needs.

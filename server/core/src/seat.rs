@@ -26,6 +26,8 @@ pub(crate) struct Seats {
     state: Mutex<State>,
     /// Where the room stands, told to everybody who waits for something new.
     changes: watch::Sender<Change>,
+    /// Another number whenever there may be something to do for the grid, and not with every frame.
+    plans: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -56,14 +58,15 @@ pub(crate) enum End {
 impl Seats {
     pub(crate) fn new(id: RoomId, room: Room) -> Arc<Self> {
         let changes = watch::Sender::new(room.change());
-        Arc::new(Self { id, state: Mutex::new(State { room, holds: HashMap::new() }), changes })
+        let plans = watch::Sender::new(room.plans());
+        Arc::new(Self { id, state: Mutex::new(State { room, holds: HashMap::new() }), changes, plans })
     }
 
     /// Takes a seat, which is held until the [`Seat`] is dropped.
     pub(crate) fn take(self: &Arc<Self>, join: Join, peer: Peer) -> Result<Seat, JoinError> {
         let id = join.id.clone();
         let (seat, attendance) = self.change(|state| {
-            let joined = state.room.join(join, Session::random(), Instant::now())?;
+            let joined = state.room.join(join, Session::random(), now())?;
             if let Some(replaced) = joined.replaced {
                 state.end(replaced, End::TakenOver);
             }
@@ -111,12 +114,12 @@ impl Seats {
 
     /// Notes that the holder said something.
     pub(crate) fn heard(&self, ticket: Ticket) -> Result<(), Gone> {
-        self.change(|state| state.room.heard(ticket, Instant::now()))
+        self.change(|state| state.room.heard(ticket, now()))
     }
 
     /// Turns the camera off or on.
     pub(crate) fn set_video_off(&self, ticket: Ticket, off: bool) -> Result<(), Gone> {
-        self.change(|state| state.room.set_video_off(ticket, off, Instant::now()))
+        self.change(|state| state.room.set_video_off(ticket, off, now()))
     }
 
     /// Shows a new frame, of which `tiles` were made; gives the layout whose tile is missing.
@@ -127,7 +130,7 @@ impl Seats {
         stamp: Stamp,
         tiles: &[Arc<Tile>],
     ) -> Result<Option<Layout>, Gone> {
-        self.change(|state| state.room.show(ticket, jpeg, stamp, tiles, Instant::now()))
+        self.change(|state| state.room.show(ticket, jpeg, stamp, tiles, now()))
     }
 
     /// What is shown now.
@@ -138,7 +141,7 @@ impl Seats {
     /// Looks whether another grid is to come; gives the tiles that it lacks, and when to look again.
     pub(crate) fn plan(&self) -> (Vec<Missing>, Option<Instant>) {
         self.change(|state| {
-            state.room.plan(Instant::now());
+            state.room.plan(now());
             (state.room.missing(), state.room.next_plan())
         })
     }
@@ -151,7 +154,7 @@ impl Seats {
     /// Counts a refused frame. The last one that is borne ends the hold.
     pub(crate) fn refuse(&self, ticket: Ticket) -> Result<(), Gone> {
         self.change(|state| {
-            if state.room.refuse(ticket, Instant::now())? >= MAX_REFUSALS {
+            if state.room.refuse(ticket, now())? >= MAX_REFUSALS {
                 state.end(ticket, End::TooManyRefusals);
             }
             Ok(())
@@ -170,13 +173,18 @@ impl Seats {
 
     /// The slots that are stale now, and when the next one will be.
     pub(crate) fn stale(&self) -> (Vec<Slot>, Option<Instant>) {
-        let (state, now) = (self.lock(), Instant::now());
+        let (state, now) = (self.lock(), now());
         (state.room.stale(now), state.room.next_stale(now))
     }
 
     /// Tells when there is something new to see.
     pub(crate) fn changes(&self) -> watch::Receiver<Change> {
         self.changes.subscribe()
+    }
+
+    /// Tells when there may be something to do for the grid.
+    pub(crate) fn plans(&self) -> watch::Receiver<u64> {
+        self.plans.subscribe()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -188,9 +196,10 @@ impl Seats {
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = change(&mut state);
-        let now = state.room.change();
+        let (now, plans) = (state.room.change(), state.room.plans());
         // Under the lock, so that a number never follows a higher one.
         self.changes.send_if_modified(|told| std::mem::replace(told, now) != now);
+        self.plans.send_if_modified(|told| std::mem::replace(told, plans) != plans);
         result
     }
 
@@ -273,7 +282,7 @@ impl Drop for Seat {
         let left = self.seats.change(|state| {
             state.holds.remove(&self.ticket);
             let id = state.room.id(self.ticket).ok()?;
-            state.room.leave(self.ticket, departure, Instant::now());
+            state.room.leave(self.ticket, departure, now());
             Some((id, state.room.attendance()))
         });
         // Whoever lost the seat to another has nothing to leave.
@@ -285,4 +294,9 @@ impl Drop for Seat {
             self.seats.log(what, &id, self, &attendance);
         }
     }
+}
+
+/// The time, by the runtime's clock: tests can turn it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }

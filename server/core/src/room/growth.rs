@@ -13,13 +13,13 @@ pub(super) struct Growth {
     canvas: Canvas,
     shown: Grid,
     next: Option<Grid>,
-    /// Since when a smaller grid would do.
-    wide_since: Option<Instant>,
+    /// For each grid, the smallest first: since when it has had every slot that is needed.
+    sufficed: [Option<Instant>; Grid::MAX as usize],
 }
 
 impl Growth {
     pub(super) fn new(canvas: Canvas) -> Self {
-        Self { canvas, shown: canvas.smallest(), next: None, wide_since: None }
+        Self { canvas, shown: canvas.smallest(), next: None, sufficed: [None; Grid::MAX as usize] }
     }
 
     /// Grids and tiles that are shown now.
@@ -36,28 +36,33 @@ impl Growth {
     /// Says whether that is another grid than was decided before.
     pub(super) fn aim(&mut self, needed: Grid, now: Instant) -> bool {
         let needed = needed.max(self.canvas.smallest());
-        if needed >= self.shown {
-            self.wide_since = None;
+        for (grid, since) in grids().zip(&mut self.sufficed) {
+            *since = (grid >= needed).then(|| since.unwrap_or(now));
         }
         let is_due = |since: Instant| now.saturating_duration_since(since) >= SHRINK_AFTER;
-        let goal = match needed.cmp(&self.shown) {
-            std::cmp::Ordering::Greater => needed,
-            std::cmp::Ordering::Less if is_due(*self.wide_since.get_or_insert(now)) => needed,
-            std::cmp::Ordering::Less | std::cmp::Ordering::Equal => self.shown,
-        };
+        let mut smaller = grids().zip(self.sufficed).take_while(|(grid, _)| *grid < self.shown);
+        let due = smaller.find(|(_, since)| since.is_some_and(is_due));
+        let goal = due.map_or(self.shown, |(grid, _)| grid).max(needed);
         let next = (goal != self.shown).then_some(goal);
         std::mem::replace(&mut self.next, next) != next
     }
 
     /// When to decide again, if nobody comes or goes until then.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.wide_since.filter(|_| self.next.is_none()).map(|since| since + SHRINK_AFTER)
+        let goal = self.next.unwrap_or(self.shown);
+        let smaller = grids().zip(self.sufficed).take_while(|(grid, _)| *grid < goal);
+        smaller.filter_map(|(_, since)| since).min().map(|since| since + SHRINK_AFTER)
     }
 
     /// Shows what came next.
     pub(super) fn switch(&mut self) {
         if let Some(next) = self.next.take() {
-            (self.shown, self.wide_since) = (next, None);
+            self.shown = next;
         }
     }
+}
+
+/// All grids, the smallest first.
+fn grids() -> impl Iterator<Item = Grid> {
+    (1..=Grid::MAX).filter_map(Grid::new)
 }

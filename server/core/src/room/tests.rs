@@ -388,6 +388,38 @@ fn the_grid_shrinks_when_a_smaller_one_has_sufficed_for_ten_seconds() {
 }
 
 #[test]
+fn each_smaller_grid_has_ten_seconds_of_its_own() {
+    let mut call = call();
+    let near = call.ask("near", None, Some(4)).unwrap();
+    let far = call.ask("far", None, Some(48)).unwrap();
+    assert_eq!(call.side(), 7);
+    let begin = call.now;
+    call.leave(&far, Departure::Goodbye);
+    call.now = begin + growth::SHRINK_AFTER - Duration::from_secs(1);
+    call.leave(&near, Departure::Goodbye);
+    let mut at = |after: Duration| {
+        call.now = begin + after;
+        call.room.plan(call.now);
+        (call.side(), call.room.next_plan().map(|due| due - begin))
+    };
+    let second = growth::SHRINK_AFTER * 2 - Duration::from_secs(1);
+    assert_eq!(at(growth::SHRINK_AFTER), (3, Some(second)), "slot 4 was needed a second ago");
+    assert_eq!(at(second), (2, None));
+}
+
+#[test]
+fn frames_alone_are_no_work_for_the_grid_and_whatever_moves_its_time_is() {
+    let mut call = call();
+    let a = call.join("a");
+    let before = call.room.plans();
+    call.show(&a, 1);
+    call.room.refuse(a.ticket, call.now).unwrap();
+    assert_eq!(call.room.plans(), before);
+    call.leave(&a, Departure::Broken);
+    assert!(call.room.next_plan().is_some() && call.room.plans() > before);
+}
+
+#[test]
 fn who_is_back_in_time_keeps_the_grid_and_a_kept_slot_does_too() {
     let mut call = call();
     let far = call.ask("far", None, Some(8)).unwrap();
