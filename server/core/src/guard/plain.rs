@@ -1,6 +1,6 @@
 //! Requests without TLS on a port that has it.
 
-use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tessera_wire::NEEDS_TLS;
@@ -62,7 +62,11 @@ impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {
             Self::Redirect(to) => match HeaderValue::from_str(&to) {
-                Ok(to) => (StatusCode::PERMANENT_REDIRECT, [(LOCATION, to)]).into_response(),
+                Ok(to) => {
+                    // A browser that kept it would still follow it when the server is started without TLS.
+                    let headers = [(LOCATION, to), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+                    (StatusCode::PERMANENT_REDIRECT, headers).into_response()
+                }
                 Err(_) => StatusCode::BAD_REQUEST.into_response(),
             },
             // Trailers alone, which stand in the place of the headers.

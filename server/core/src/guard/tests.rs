@@ -295,6 +295,7 @@ async fn with_tls_a_page_from_another_machine_is_redirected_to_https_at_the_same
         for method in ["GET", "HEAD"] {
             let answer = ask(&router, plain(), &format!("{method} /?room=a%20b"), &[("host", host)]).await;
             assert_eq!((answer.status, answer.header("location")), (308, to));
+            assert_eq!(answer.header("cache-control"), "no-store");
         }
     }
 }
