@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
 
 use support::{FAST, RealServer, clip, decoded_by_ffmpeg, program, run, showing, skipped, stderr, within};
+use tessera_wire::WatchMosaicRequest;
+use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
 use tokio::process::ChildStdout;
 
@@ -52,13 +54,17 @@ async fn whom_the_room_does_not_take_is_exit_code_1_and_told_what_to_do() {
     let server = RealServer::start();
     let address = server.address.to_string();
     let join = ["join", "client1", "test-pattern", "--no-save", "--server", &address];
-    let mut seated = vec![showing(server.address, "client1", FAST).await];
+    let _seated = showing(server.address, "client1", FAST).await;
     let taken = run(join).await;
     let attic = run([&join[..], &["--room", "attic"]].concat()).await;
-    for id in ["a", "b", "c"] {
-        seated.push(showing(server.address, id, FAST).await);
+    let mut others = Vec::new();
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
+    let mut grpc = VideoProcessingServiceClient::new(within(endpoint.connect()).await.unwrap());
+    for n in 2..=49 {
+        let request = WatchMosaicRequest { client_id: format!("guest{n}"), ..Default::default() };
+        others.push(within(grpc.watch_mosaic(request)).await.unwrap());
     }
-    let full = run(["join", "fifth", "test-pattern", "--no-save", "--server", &address]).await;
+    let full = run(["join", "one more", "test-pattern", "--no-save", "--server", &address]).await;
     for (output, advice) in [
         (taken, "the id \"client1\" is taken in room \"main\": choose another id"),
         (attic, "no room \"attic\": leave --room out"),
