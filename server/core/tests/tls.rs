@@ -23,8 +23,8 @@ async fn page_comes(server: &TestServer, certificate: &Path, name: &str) -> bool
     let Ok(stream) = handshake(server.address, &trusting(certificate, &["http/1.1"]), name).await else {
         return false;
     };
-    let request = request("GET", "/", &[("host", name)], "");
-    send(Box::new(stream), Version::Http1, request).await.text().contains("Tessera")
+    let request = request("GET", "/healthz", &[("host", name)], "");
+    send(Box::new(stream), Version::Http1, request).await.text() == "ok\n"
 }
 
 /// Waits until the server closes the connection, and gives what it said until then.
@@ -43,11 +43,13 @@ async fn tls_and_plain_and_both_http_share_one_port() {
         let both = trusting(&files.certificate(), &[protocol]);
         let stream = handshake(server.address, &both, "localhost").await.unwrap();
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(protocol.as_bytes()));
-        let page = send(Box::new(stream), version, request("GET", "/", &[("host", "localhost")], "")).await;
-        assert!(page.status == 200 && page.text().contains("Tessera"), "{page:?}");
+        let page =
+            send(Box::new(stream), version, request("GET", "/healthz", &[("host", "localhost")], "")).await;
+        assert!(page.status == 200 && page.text() == "ok\n", "{page:?}");
         let stream = TcpStream::connect(server.address).await.unwrap();
-        let page = send(Box::new(stream), version, request("GET", "/", &[("host", "localhost")], "")).await;
-        assert!(page.status == 200 && page.text().contains("Tessera"), "{page:?}");
+        let page =
+            send(Box::new(stream), version, request("GET", "/healthz", &[("host", "localhost")], "")).await;
+        assert!(page.status == 200 && page.text() == "ok\n", "{page:?}");
     }
     let both = trusting(&files.certificate(), &["http/1.1", "h2"]);
     let stream = handshake(server.address, &both, "127.0.0.1").await.unwrap();
