@@ -42,9 +42,9 @@ texts! {
     joining, joining_slow, reconnecting, reconnected, left, came, went, sharing,
     // what went wrong
     camera_denied, camera_busy, camera_missing, camera_gone, camera_failed, insecure, id_taken, full,
-    taken_over, no_such_room, not_allowed, rejected, frames_refused, too_many_tabs, share_failed,
+    taken_over, no_such_room, not_allowed, rejected, frames_refused,
     // what to do about it
-    try_again, join_again, join_anew, watch_instead, try_now, dismiss,
+    try_again, join_anew, watch_instead, try_now, dismiss,
     // the panel
     frames_up, frames_down, round_trip, latency, bytes_up, bytes_down, skipped, quality,
 }

@@ -356,12 +356,13 @@ impl App {
             place: fit::place(size, tile, seat.fit()),
             quality: self.pace.quality(seat.quality),
         };
-        if encoder.encode(&feed.video, shape).is_ok() {
-            self.encoding = taken_at;
-            let due = self.next_picture + self.pace.interval();
-            // Whoever was late does not make up for it.
-            self.next_picture = if due + self.pace.interval() < now() { now() } else { due };
+        if let Err(error) = encoder.encode(&feed.video, shape) {
+            return self.complain(fill(self.texts.camera_failed, &format!("{error:?}")));
         }
+        self.encoding = taken_at;
+        let due = self.next_picture + self.pace.interval();
+        // Whoever was late does not make up for it.
+        self.next_picture = if due + self.pace.interval() < now() { now() } else { due };
     }
 
     fn encoded(&mut self, jpeg: Result<Bytes, String>) {
@@ -549,8 +550,10 @@ impl App {
         }
     }
 
+    /// Says what went wrong, at once: frames, which come and go all the time, do not renew the page.
     fn complain(&mut self, words: String) {
         self.complaint = Some(words);
+        self.render();
     }
 
     // --- the camera

@@ -68,9 +68,8 @@ pub(crate) fn renew() -> String {
 /// 64 bits of chance as text: nobody has it by accident.
 fn random() -> String {
     let mut bytes = [0; 8];
-    if window().crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes)).is_err() {
-        bytes = (js_sys::Math::random() * u64::MAX as f64).to_bits().to_be_bytes();
-    }
+    let filled = window().crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes));
+    filled.expect("every browser with WebAssembly has chance, on pages that are not secure too");
     format!("web-{:016x}", u64::from_be_bytes(bytes))
 }
 

@@ -10,7 +10,8 @@ use fetch::Fetch;
 /// The service at the page's own address.
 pub(crate) type Client = VideoProcessingServiceClient<GrpcWebClientService<Fetch>>;
 
-/// Bytes of the largest mosaic that is read: 49 tiles of 4 MiB are none, 64 MiB are more than any grid makes.
+/// Bytes of the largest message that is read. A mosaic of the usual canvas is a few hundred KB; this is a bound, not an
+/// expectation.
 const MAX_MOSAIC_BYTES: usize = 64 << 20;
 /// Bytes of the largest frame that the server takes unless told otherwise. Over HTTP/1.1 a larger one shows up
 /// as a failed fetch without a reason, so it is not sent.

@@ -54,11 +54,7 @@ pub(super) const TEXTS: Texts = Texts {
     not_allowed: "The server does not let you in: {}",
     rejected: "The server does not take this: {}",
     frames_refused: "The server cannot use your pictures: {}",
-    too_many_tabs: "Five tabs of this browser are in a call here already, and over http:// it opens no sixth \
-                    connection for the pictures to go up. Close one of them, or use https://.",
-    share_failed: "The screen is not shared: {}",
     try_again: "Try again",
-    join_again: "Join again",
     join_anew: "Join as somebody new",
     watch_instead: "Watch",
     try_now: "Try now",

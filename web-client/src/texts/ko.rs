@@ -54,11 +54,7 @@ pub(super) const TEXTS: Texts = Texts {
     not_allowed: "서버가 들여보내지 않습니다: {}",
     rejected: "서버가 받지 않습니다: {}",
     frames_refused: "서버가 보낸 화면을 쓸 수 없습니다: {}",
-    too_many_tabs: "이 브라우저의 탭 다섯 개가 이미 통화에 있습니다. http://에서는 화면을 보낼 여섯째 연결이 남지 않습니다. \
-                    하나를 닫거나 https://를 쓰세요.",
-    share_failed: "화면을 공유할 수 없습니다: {}",
     try_again: "다시 시도",
-    join_again: "다시 참가",
     join_anew: "새 아이디로 참가",
     watch_instead: "보기",
     try_now: "지금 시도",
