@@ -63,6 +63,8 @@ pub enum Event {
     Heard(Option<Claim>),
     /// The stream ended.
     Ended(Ending),
+    /// The browser has no connection left for the stream.
+    Crowded,
     /// Somebody wants out.
     Leave,
     /// The browser has a network again, or somebody does not want to wait: try now.
@@ -142,6 +144,8 @@ pub enum Failure {
     Full,
     /// Another tab or program came with this seat's session.
     TakenOver,
+    /// This browser's other tabs have all the connections that HTTP/1.1 gives it.
+    TooManyTabs,
     /// No room has this name.
     NoSuchRoom,
     /// The server does not let this person in; its words.
@@ -171,11 +175,21 @@ pub struct Call {
     alarm: Option<Duration>,
     /// Attempts since the last response.
     attempts: u32,
+    /// Since when there has been no mosaic: the join, or the loss of the stream.
+    waiting_since: Duration,
 }
 
 impl Default for Call {
     fn default() -> Self {
-        Self { state: State::Idle, entry: None, claim: None, is_open: false, alarm: None, attempts: 0 }
+        Self {
+            state: State::Idle,
+            entry: None,
+            claim: None,
+            is_open: false,
+            alarm: None,
+            attempts: 0,
+            waiting_since: Duration::ZERO,
+        }
     }
 }
 
@@ -200,17 +214,23 @@ impl Call {
         self.alarm
     }
 
+    /// How long somebody who is joining or coming back has waited at `at`.
+    pub fn waiting(&self, at: Duration) -> Duration {
+        at.saturating_sub(self.waiting_since)
+    }
+
     /// Takes an event, and says what is to be done, in this order.
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Effect> {
         match event {
             Event::Join(entry, claim) => self.join(entry, claim, now),
             Event::Heard(seat) => self.hear(seat, now),
             Event::Ended(ending) if self.is_open => self.end(ending, now),
-            Event::Ended(_) => Vec::new(),
+            Event::Crowded if self.is_open => self.stop(State::Failed(Failure::TooManyTabs)),
+            Event::Ended(_) | Event::Crowded => Vec::new(),
             Event::Leave => self.stop(State::Left),
             Event::TryNow | Event::Thawed if self.state == State::Reconnecting => self.open_anew(now),
             Event::TryNow | Event::Thawed => Vec::new(),
-            Event::Frozen => self.freeze(),
+            Event::Frozen => self.freeze(now),
             Event::Tick if self.alarm.is_some_and(|at| now.at >= at) => self.ring(now),
             Event::Tick => Vec::new(),
         }
@@ -223,6 +243,7 @@ impl Call {
         self.claim = claim.filter(|_| entry.role == Role::Participant);
         self.entry = Some(entry);
         self.attempts = 0;
+        self.waiting_since = now.at;
         self.state = State::Joining;
         self.open(now).into_iter().collect()
     }
@@ -253,6 +274,9 @@ impl Call {
     /// The stream is lost: comes back after a pause.
     fn lose(&mut self, now: Now) -> Vec<Effect> {
         let effects = self.close();
+        if self.state == State::Live {
+            self.waiting_since = now.at;
+        }
         self.state = State::Reconnecting;
         self.alarm = Some(now.at + pause(self.attempts, now.chance));
         self.attempts += 1;
@@ -282,10 +306,11 @@ impl Call {
     }
 
     /// A page that is put aside does not hold its seat with a stream that nobody reads.
-    fn freeze(&mut self) -> Vec<Effect> {
+    fn freeze(&mut self, now: Now) -> Vec<Effect> {
         if !matches!(self.state, State::Joining | State::Live | State::Reconnecting) {
             return Vec::new();
         }
+        self.waiting_since = now.at;
         self.state = State::Reconnecting;
         self.close()
     }

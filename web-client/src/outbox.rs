@@ -33,7 +33,7 @@ impl<P, T> Outbox<P, T> {
         self.skipped += u64::from(self.next.replace(push).is_some());
     }
 
-    /// Counts a frame that was not even made, because the line was full.
+    /// Counts a frame that was not even made, because the line was full, or that a newer one overtook.
     pub fn skip(&mut self) {
         self.skipped += 1;
     }

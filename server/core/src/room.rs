@@ -357,7 +357,7 @@ impl Room {
 
     /// Looks whether another grid is to come, as time passes.
     pub(crate) fn plan(&mut self, now: Instant) {
-        let needed = self.seating.grid(now).unwrap_or(self.smallest);
+        let needed = self.seating.grid().unwrap_or(self.smallest);
         let due = self.growth.due();
         if self.growth.aim(needed, now) {
             self.plans += 1;
@@ -376,7 +376,7 @@ impl Room {
 
     /// When to [`Room::plan`] again, if nobody comes or goes until then.
     pub(crate) fn next_plan(&self) -> Option<Instant> {
-        self.growth.due().into_iter().chain(self.seating.next_forgotten()).min()
+        self.growth.due()
     }
 
     /// The tiles that the next grid lacks.

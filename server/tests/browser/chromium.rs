@@ -4,7 +4,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -18,6 +18,23 @@ use crate::server::Server;
 
 /// Nothing here takes so long, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// So long a condition is waited for in the page, which then says how things stand instead.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// What every browser is started with: no window, no network of its own, and a camera that is a file.
+const FLAGS: [&str; 11] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--use-fake-device-for-media-stream",
+    "--window-size=1280,860",
+];
 
 /// `future`'s result, or a failed test if it hangs.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
@@ -31,9 +48,12 @@ pub(crate) struct Chromium {
 }
 
 /// What a page's camera does.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Camera {
+    /// Always the same picture.
     Shows(Look),
+    /// JPEGs one after the other, again and again, 30 a second.
+    Plays(Vec<u8>),
     /// The person said no.
     Denied,
 }
@@ -72,22 +92,22 @@ impl Chromium {
     }
 
     pub(crate) async fn open_at(&self, url: &str, camera: Camera) -> Page {
-        let mut args =
-            vec!["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,860"]
-                .into_iter()
-                .map(str::to_owned)
-                .collect::<Vec<_>>();
-        args.push("--use-fake-device-for-media-stream".to_owned());
+        let mut args: Vec<_> = FLAGS.map(str::to_owned).into();
         let mut file = None;
-        match camera {
-            Camera::Shows(look) => {
+        let film = match camera {
+            Camera::Shows(look) => Some(look.jpeg().repeat(4)),
+            Camera::Plays(film) => Some(film),
+            Camera::Denied => None,
+        };
+        match film {
+            Some(film) => {
                 let pictures = NamedTempFile::with_suffix(".mjpeg").unwrap();
-                std::fs::write(pictures.path(), look.jpeg().repeat(4)).unwrap();
+                std::fs::write(pictures.path(), film).unwrap();
                 args.push("--use-fake-ui-for-media-stream".to_owned());
                 args.push(format!("--use-file-for-fake-video-capture={}", pictures.path().display()));
                 file = Some(pictures);
             }
-            Camera::Denied => args.push("--deny-permission-prompts".to_owned()),
+            None => args.push("--deny-permission-prompts".to_owned()),
         }
         let capabilities = json!({
             "goog:chromeOptions": { "args": args },
@@ -118,14 +138,23 @@ impl Page {
     /// Waits until a condition holds, looked at with each picture that the browser draws.
     pub(crate) async fn until(&self, condition: &str) {
         let script = format!(
-            "const done = arguments[0]; (function look() {{ \
-             if ({condition}) done(true); else requestAnimationFrame(look); }})();"
+            "const done = arguments[0], end = performance.now() + {}; (function look() {{ \
+             if ({condition}) done(true); \
+             else if (performance.now() > end) done(false); \
+             else requestAnimationFrame(look); }})();",
+            WAIT.as_millis()
         );
-        let waited = within(self.client.execute_async(&script, Vec::new())).await;
-        if waited.is_err() {
-            let status = self.run("return document.body.innerText").await;
-            panic!("never so: {condition}; the page says: {status}");
-        }
+        let is_so = within(self.client.execute_async(&script, Vec::new())).await.unwrap();
+        assert!(is_so == true, "never so: {condition}; the page: {}", self.describe().await);
+    }
+
+    /// What a person sees, in words.
+    async fn describe(&self) -> Value {
+        self.run(
+            "return document.getElementById('status').dataset.state + ': ' + document.body.innerText + \
+             JSON.stringify({ ...document.getElementById('stats').dataset })",
+        )
+        .await
     }
 
     /// Waits until the call is in that state.
@@ -138,6 +167,13 @@ impl Page {
     pub(crate) async fn click(&self, part: &str) {
         let selector = format!("[data-testid={part}]");
         let element = within(self.client.find(Locator::Css(&selector))).await.unwrap();
+        within(element.click()).await.unwrap();
+    }
+
+    /// Presses a button of the notice.
+    pub(crate) async fn click_action(&self, index: usize) {
+        let selector = format!("#notice [data-action=\"{index}\"]");
+        let element = within(self.client.wait().for_element(Locator::Css(&selector))).await.unwrap();
         within(element.click()).await.unwrap();
     }
 
@@ -163,7 +199,7 @@ impl Page {
     async fn sees(&self, what: &str, is_it: impl Fn(&image::RgbImage) -> bool) {
         let looked = tokio::time::timeout(PATIENCE, async { while !is_it(&self.mosaic().await) {} });
         if looked.await.is_err() {
-            let status = self.run("return document.body.innerText").await;
+            let status = self.describe().await;
             let file = std::env::temp_dir().join("tessera-browser-test.png");
             self.mosaic().await.save(&file).unwrap();
             panic!("never seen: {what}; the page says: {status}; its canvas is in {}", file.display());
@@ -179,6 +215,34 @@ impl Page {
         image::load_from_memory_with_format(&png, image::ImageFormat::Png).unwrap().into_rgb8()
     }
 
+    /// Opens an address in another tab of this browser, which is the one that everything goes to from now on.
+    pub(crate) async fn open_tab(&self, url: &str) -> WindowHandle {
+        let tab = within(self.client.new_window(true)).await.unwrap().handle;
+        self.switch_to(&tab).await;
+        within(self.client.goto(url)).await.unwrap();
+        tab
+    }
+
+    /// Turns to another tab.
+    pub(crate) async fn switch_to(&self, tab: &WindowHandle) {
+        within(self.client.switch_to_window(tab.clone())).await.unwrap();
+    }
+
+    /// Closes the tab that everything goes to; another one must be turned to next.
+    pub(crate) async fn close_tab(&self) {
+        within(self.client.close_window()).await.unwrap();
+    }
+
+    /// What a person sees now, as PNG.
+    pub(crate) async fn screenshot(&self) -> Vec<u8> {
+        within(self.client.screenshot()).await.unwrap()
+    }
+
+    /// A command of the browser's own protocol (<https://chromedevtools.github.io/devtools-protocol/>).
+    pub(crate) async fn command(&self, name: &'static str, params: Value) {
+        within(self.client.issue_cmd(DevTools { name, params })).await.unwrap();
+    }
+
     /// Closes the browser.
     pub(crate) async fn close(self) {
         within(self.client.close()).await.unwrap();
@@ -187,10 +251,16 @@ impl Page {
     /// Closes the browser, whose console must have no error: neither a script's, nor of the policy, nor of
     /// anything that was not found.
     pub(crate) async fn close_without_complaint(self) {
+        self.close_with_errors(|_| false).await;
+    }
+
+    /// Closes the browser, whose console must have no other errors than those that `is_expected`.
+    pub(crate) async fn close_with_errors(self, is_expected: impl Fn(&str) -> bool) {
         let log = within(self.client.issue_cmd(BrowserLog)).await.unwrap();
-        let severe: Vec<_> =
-            log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE").collect();
-        assert!(severe.is_empty(), "{severe:#?}");
+        let errors = log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE");
+        let strange: Vec<_> =
+            errors.filter(|entry| !is_expected(entry["message"].as_str().unwrap_or_default())).collect();
+        assert!(strange.is_empty(), "{strange:#?}");
         self.close().await;
     }
 }
@@ -206,6 +276,23 @@ impl WebDriverCompatibleCommand for BrowserLog {
 
     fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
         (Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// A command of Chromium's own, by way of chromedriver.
+#[derive(Debug)]
+struct DevTools {
+    name: &'static str,
+    params: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "cmd": self.name, "params": self.params }).to_string()))
     }
 }
 

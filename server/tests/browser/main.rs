@@ -3,10 +3,14 @@
 
 mod chromium;
 mod picture;
+mod proxy;
 mod server;
+
+use std::time::{Duration, Instant};
 
 use chromium::{Camera, Chromium};
 use picture::Look;
+use proxy::Proxy;
 use server::{Native, Server};
 
 /// One browser test at a time: two browsers are as much as two processors bear.
@@ -76,11 +80,11 @@ async fn a_closed_tab_frees_its_seat_within_a_second() {
     let watcher = chromium.open(&server, "", Camera::Denied).await;
     watcher.click("watch").await;
     watcher.until("document.querySelector('[data-client-id=anna]')").await;
-    let closed = std::time::Instant::now();
+    let closed = Instant::now();
     page.close().await;
     watcher.until("!document.querySelector('[data-client-id=anna]')").await;
     // The promise is a second after the tab is gone; closing the whole browser takes some of it too.
-    assert!(closed.elapsed() < std::time::Duration::from_secs(3), "{:?}", closed.elapsed());
+    assert!(closed.elapsed() < Duration::from_secs(3), "{:?}", closed.elapsed());
     watcher.close_without_complaint().await;
 }
 
@@ -101,8 +105,10 @@ async fn a_server_that_was_killed_and_started_again_finds_everybody_at_their_pla
         page.shows(0, 2, Look(1)).await;
         page.shows(1, 2, Look(2)).await;
     }
-    one.close().await;
-    two.close().await;
+    // The browser itself says in the console that nobody answered.
+    for page in [one, two] {
+        page.close_with_errors(|error| error.contains("net::ERR_")).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,7 +176,7 @@ async fn an_id_that_is_taken_is_said_and_somebody_new_gets_in() {
     let _native = Native::join(&server, "anna", Look(3)).await;
     let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(1))).await;
     page.state("failed").await;
-    page.run("document.querySelector('#notice [data-action=\"0\"]').click()").await;
+    page.click_action(0).await;
     page.state("live").await;
     page.shows(1, 2, Look(1)).await;
     page.close_without_complaint().await;
@@ -185,20 +191,84 @@ async fn the_fifth_turns_the_grid_to_3x3_and_leaves_it_2x2_again() {
     }
     let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(3))).await;
     page.shows(3, 2, Look(3)).await;
-    let fifth = Native::join(&server, "client5", Look(0)).await;
-    for (slot, look) in [Look(0), Look(1), Look(2), Look(3), Look(0)].into_iter().enumerate() {
-        page.shows(slot, 3, look).await;
+    let fifth = chromium.open(&server, "?id=eve&autojoin=1", Camera::Shows(Look(0))).await;
+    for page in [&page, &fifth] {
+        for (slot, look) in [Look(0), Look(1), Look(2), Look(3), Look(0)].into_iter().enumerate() {
+            page.shows(slot, 3, look).await;
+        }
+        let (width, tiles) =
+            ("document.getElementById('mosaic').width", "document.querySelectorAll('.tile')");
+        page.until(&format!("{width} === 1248 && {tiles}.length === 5")).await;
     }
-    page.until(
-        "document.getElementById('mosaic').width === 1248 && document.querySelectorAll('.tile').length === 5",
-    )
-    .await;
-    drop(fifth);
+    fifth.click("leave").await;
+    fifth.state("left").await;
     page.until("document.getElementById('mosaic').width === 1280").await;
     for (slot, look) in [Look(0), Look(1), Look(2), Look(3)].into_iter().enumerate() {
         page.shows(slot, 2, look).await;
     }
+    for native in natives {
+        native.leave().await;
+    }
+    page.until("document.querySelectorAll('.tile').length === 1").await;
     page.close_without_complaint().await;
+    fifth.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_watches_sees_everybody_and_is_seen_by_nobody() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let _native = Native::join(&server, "client2", Look(2)).await;
+    let page = chromium.open(&server, "?name=Nobody", Camera::Shows(Look(1))).await;
+    page.state("idle").await;
+    page.click("watch").await;
+    page.state("live").await;
+    page.shows(1, 2, Look(2)).await;
+    page.until("document.querySelectorAll('.tile').length === 1 && !document.querySelector('.own')").await;
+    for slot in [0, 2, 3] {
+        page.is_black(slot, 2).await;
+    }
+    // There is nothing to turn off, and the camera's light is out.
+    page.until("document.getElementById('camera').hidden && !document.getElementById('preview').srcObject")
+        .await;
+    page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_five_frames_a_second_go_up_a_way_of_100_ms_over_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--tls", "self-signed", "--tls-dir", folder.path().to_str().unwrap()];
+    let Some((_turn, server, chromium)) = stage(&flags).await else { return };
+    let proxy = Proxy::start(server.address, Duration::from_millis(100)).await;
+    let address = server.page_by(proxy.address, "?id=anna&autojoin=1");
+    let page = chromium.open_at(&address, Camera::Shows(Look(1))).await;
+    page.shows(0, 2, Look(1)).await;
+    let figure = |name: &str| format!("parseFloat(document.getElementById('stats').dataset.{name})");
+    page.until(&format!("{} >= 25 && {} >= 100", figure("framesUp"), figure("roundTrip"))).await;
+    page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sixth_tab_over_http_1_is_told_why_it_cannot_join_and_joins_when_another_is_closed() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let address = |n: usize| server.page(&format!("?id=tab{n}&autojoin=1"));
+    let browser = chromium.open_at(&address(1), Camera::Denied).await;
+    browser.state("live").await;
+    let mut tabs = Vec::new();
+    for n in 2..=5 {
+        tabs.push(browser.open_tab(&address(n)).await);
+        browser.state("live").await;
+    }
+    let sixth = browser.open_tab(&address(6)).await;
+    browser.state("failed").await;
+    browser.until("document.getElementById('notice').textContent.includes('https://')").await;
+    browser.switch_to(&tabs[0]).await;
+    browser.close_tab().await;
+    browser.switch_to(&sixth).await;
+    browser.click_action(0).await;
+    browser.state("live").await;
+    // Five streams leave a connection for what goes up.
+    browser.until("document.querySelector('[data-client-id=tab6].off')").await;
+    browser.close_without_complaint().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

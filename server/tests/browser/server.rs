@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tessera_client::frames::{Frames, Playback};
 use tessera_client::identity::Room;
 use tessera_client::pacing::Pace;
@@ -13,6 +14,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::chromium::within;
 use crate::picture::Look;
@@ -69,40 +71,67 @@ impl Server {
 
     /// The page's address.
     pub(crate) fn page(&self, query: &str) -> String {
-        format!("{}://localhost:{}/{query}", self.scheme, self.address.port())
+        self.page_by(self.address, query)
+    }
+
+    /// The page's address by way of a proxy.
+    pub(crate) fn page_by(&self, proxy: SocketAddr, query: &str) -> String {
+        format!("{}://localhost:{}/{query}", self.scheme, proxy.port())
     }
 }
 
-/// A native client that shows one picture until it is dropped.
-pub(crate) struct Native(JoinHandle<()>);
+/// A native client, ended when it is dropped.
+pub(crate) struct Native {
+    stop: CancellationToken,
+    running: AbortOnDropHandle<()>,
+    _folder: Option<TempDir>,
+}
 
 impl Native {
+    /// Joins, and shows one picture now and then.
     pub(crate) async fn join(server: &Server, id: &str, look: Look) -> Self {
+        Self::show(server, id, look, Pace::Every(Duration::from_millis(200))).await
+    }
+
+    /// Joins, and shows one picture at that pace.
+    pub(crate) async fn show(server: &Server, id: &str, look: Look, pace: Pace) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("picture.jpg");
         std::fs::write(&file, look.jpeg()).unwrap();
-        let playback =
-            Playback { pace: Pace::Every(Duration::from_millis(200)), repeat: true, max_frames: None };
-        let frames = Frames::open(file.to_str().unwrap().parse().unwrap(), playback).await.unwrap();
+        Self { _folder: Some(folder), ..Self::play(server, id, None, file.to_str().unwrap(), pace).await }
+    }
+
+    /// Joins, and plays a source again and again.
+    pub(crate) async fn play(
+        server: &Server,
+        id: &str,
+        name: Option<&str>,
+        source: &str,
+        pace: Pace,
+    ) -> Self {
+        let playback = Playback { pace, repeat: true, max_frames: None };
+        let frames = Frames::open(source.parse().unwrap(), playback).await.unwrap();
         let config = SessionConfig {
             server: server.address.to_string().parse().unwrap(),
             room: Room::default(),
             id: id.parse().unwrap(),
-            name: None,
+            name: name.map(|name| name.parse().unwrap()),
             frame_size: FrameSize::Tile,
             reconnect: true,
         };
-        let mut session = Session::new(config, frames, CancellationToken::new());
+        let stop = CancellationToken::new();
+        let mut session = Session::new(config, frames, stop.clone());
         while !matches!(within(session.next()).await.unwrap(), Some(Event::Mosaic(_))) {}
-        Self(tokio::spawn(async move {
-            let _folder = folder;
-            while let Ok(Some(_)) = session.next().await {}
-        }))
+        let running =
+            AbortOnDropHandle::new(tokio::spawn(
+                async move { while let Ok(Some(_)) = session.next().await {} },
+            ));
+        Self { stop, running, _folder: None }
     }
-}
 
-impl Drop for Native {
-    fn drop(&mut self) {
-        self.0.abort();
+    /// Says goodbye, as at Ctrl-C.
+    pub(crate) async fn leave(self) {
+        self.stop.cancel();
+        within(self.running).await.unwrap();
     }
 }

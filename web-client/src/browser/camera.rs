@@ -14,6 +14,7 @@ use web_sys::{
 
 use super::app::{Message, tell};
 use super::dom::{self, Task, document, from_ms, window};
+use crate::notice::CameraError;
 
 #[wasm_bindgen]
 extern "C" {
@@ -35,20 +36,6 @@ extern "C" {
     fn display_media(this: &ScreenDevices, constraints: &JsValue) -> Result<js_sys::Promise, JsValue>;
 }
 
-/// Why there are no pictures.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum CameraError {
-    /// The page is not secure: there is no camera to ask for.
-    Insecure,
-    Denied,
-    Busy,
-    Missing,
-    /// It was there and is no more.
-    Gone,
-    /// The browser's words.
-    Other(String),
-}
-
 /// Where pictures come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -66,6 +53,8 @@ pub(crate) struct Device {
 /// Pictures that come, until this is dropped: then the camera's light goes out.
 #[derive(Debug)]
 pub(crate) struct Feed {
+    /// That of the question which this answers.
+    pub(crate) number: u32,
     pub(crate) source: Source,
     pub(crate) video: HtmlVideoElement,
     stream: MediaStream,
@@ -164,7 +153,7 @@ fn feed_of(source: Source, stream: MediaStream, number: u32) -> Result<Feed, JsV
     for track in tracks(&stream) {
         dom::on(&track, "ended", move |_: JsValue| tell(Message::FeedEnded(number)));
     }
-    Ok(Feed { source, video, stream, _pump: pump })
+    Ok(Feed { number, source, video, stream, _pump: pump })
 }
 
 /// Tells of each picture of a video with the time when it was taken, until this is dropped.

@@ -7,7 +7,7 @@ use futures_util::future::{AbortHandle, abortable};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::{JsCast, convert::FromWasmAbi};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Document, Element, EventTarget, Window};
+use web_sys::{Document, Element, EventTarget, HtmlElement, Window};
 
 pub(crate) fn window() -> Window {
     web_sys::window().expect("the page runs in a window")
@@ -45,6 +45,13 @@ pub(crate) fn now() -> Duration {
     window().performance().map_or(Duration::ZERO, |clock| from_ms(clock.now()))
 }
 
+/// Notes this moment for the browser's own tools and whoever measures the page
+/// (<https://www.w3.org/TR/user-timing/>).
+pub(crate) fn mark(name: &str) {
+    // A browser without these marks has nobody who looks for them.
+    let _marked = window().performance().map(|clock| clock.mark(name));
+}
+
 /// A time in milliseconds, as the browser counts; what is none is zero.
 pub(crate) fn from_ms(milliseconds: f64) -> Duration {
     Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
@@ -59,6 +66,36 @@ pub(crate) fn set(element: &Element, name: &str, value: Option<&str>) {
         None => element.remove_attribute(name),
     };
     debug_assert!(result.is_ok(), "{name}");
+}
+
+/// A new element, which is nowhere yet.
+pub(crate) fn create(tag: &str) -> Element {
+    document().create_element(tag).expect("the tags are ours")
+}
+
+/// A new element with words in it.
+pub(crate) fn text_element(tag: &str, text: &str) -> Element {
+    let element = create(tag);
+    element.set_text_content(Some(text));
+    element
+}
+
+/// Puts an element at the end of another.
+pub(crate) fn append(parent: &Element, child: &Element) {
+    parent.append_child(child).expect("elements have children");
+}
+
+/// Sets a property of an element's style.
+pub(crate) fn property(element: &HtmlElement, name: &str, value: &str) {
+    // Properties that a browser does not know are left out by it.
+    let _set = element.style().set_property(name, value);
+}
+
+/// Changes the words only if they are others: those who listen to the page hear them once.
+pub(crate) fn say(element: &Element, words: &str) {
+    if element.text_content().as_deref() != Some(words) {
+        element.set_text_content(Some(words));
+    }
 }
 
 /// Something that goes on until it is done or this is dropped.

@@ -2,9 +2,11 @@
 
 mod fetch;
 
+use js_sys::Reflect;
 use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
 use tonic_web::{GrpcWebCall, GrpcWebClientService};
 
+use super::dom::window;
 use fetch::Fetch;
 
 /// The service at the page's own address.
@@ -24,4 +26,16 @@ type Call = GrpcWebCall<tonic::body::Body>;
 pub(crate) fn client(origin: http::Uri) -> Client {
     VideoProcessingServiceClient::with_origin(GrpcWebClientService::new(Fetch), origin)
         .max_decoding_message_size(MAX_MOSAIC_BYTES)
+}
+
+/// Whether the page came over HTTP/2, which has no limit of connections for a browser's tabs. As the page came, so
+/// will its calls: from the same server, by the same browser.
+pub(crate) fn is_http2() -> bool {
+    let came = window().performance().map(|clock| clock.get_entries_by_type("navigation").get(0));
+    let protocol = came.and_then(|entry| Reflect::get(&entry, &"nextHopProtocol".into()).ok()?.as_string());
+    match protocol.as_deref() {
+        // From the browser's cache, or a browser that does not say: they speak HTTP/2 over TLS only.
+        None | Some("") => window().location().protocol().is_ok_and(|scheme| scheme == "https:"),
+        Some(protocol) => !protocol.starts_with("http/1"),
+    }
 }

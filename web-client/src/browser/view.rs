@@ -1,38 +1,16 @@
-//! What is in the document: labels over the tiles, the panel, buttons, notices. It shows what it is told, and
-//! tells what was pressed.
+//! What is in the document beside the tiles: buttons, notices, the panel, the camera's picture.
 
-use tessera_wire::{Layout, Place, TileInfo};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    Element, Event, HtmlButtonElement, HtmlDialogElement, HtmlElement, HtmlInputElement, HtmlOptionElement,
-    HtmlSelectElement, HtmlVideoElement, KeyboardEvent, MediaStream,
+    Element, HtmlButtonElement, HtmlDialogElement, HtmlElement, HtmlInputElement, HtmlOptionElement,
+    HtmlSelectElement, HtmlVideoElement, MediaStream,
 };
 
-use super::app::{Message, Press, tell};
 use super::camera::Device;
-use super::dom::{all, by_id, document, on, set, window};
+use super::dom::{all, append, by_id, create, document, say, set, text_element, window};
+use super::pressing;
+use crate::notice::{Notice, Press};
 use crate::texts::{Texts, fill};
-
-/// Keys of the keyboard, the buttons that they press, and the name of the button's words.
-const KEYS: [(&str, &str, &str); 9] = [
-    ("c", "camera", "camera_off"),
-    ("s", "share", "share_screen"),
-    ("v", "choose", "choose_camera"),
-    ("f", "full", "full_screen"),
-    ("p", "pip", "picture_in_picture"),
-    ("d", "save", "save_picture"),
-    ("i", "info", "statistics"),
-    ("y", "invite", "copy_invite"),
-    ("l", "leave", "leave"),
-];
-
-/// A message to a person that stays until it is answered or does not hold any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Notice {
-    pub(crate) text: String,
-    /// What can be done: the word and the press.
-    pub(crate) actions: Vec<(&'static str, Press)>,
-}
 
 /// The document.
 #[derive(Debug)]
@@ -41,9 +19,6 @@ pub(crate) struct View {
     status: Element,
     news: Element,
     notice_shown: Option<Notice>,
-    layout: Layout,
-    labels: Vec<Element>,
-    large: Option<u32>,
 }
 
 impl View {
@@ -53,17 +28,13 @@ impl View {
             set(&root, "lang", Some(language));
         }
         put_words(texts);
-        list_shortcuts(texts);
-        listen();
-        Self {
-            texts,
-            status: by_id("status"),
-            news: by_id("news"),
-            notice_shown: None,
-            layout: Layout::default(),
-            labels: Vec::new(),
-            large: None,
+        for (key, word) in pressing::shortcuts() {
+            let value = create("dd");
+            append(&value, &text_element("kbd", &key.to_uppercase()));
+            define(&by_id("shortcuts"), texts.get(word).unwrap_or_default(), &value);
         }
+        pressing::listen();
+        Self { texts, status: by_id("status"), news: by_id("news"), notice_shown: None }
     }
 
     /// Shows in which state the call is, and says so.
@@ -156,102 +127,6 @@ impl View {
         }
     }
 
-    /// Where everybody is. Gives the layout from before.
-    pub(crate) fn layout(&mut self, layout: Layout, own: &str) -> Layout {
-        let frame: HtmlElement = by_id("frame");
-        let ratio = f64::from(layout.width) / f64::from(layout.height.max(1));
-        property(&frame, "--ratio", &ratio.to_string());
-        let tiles: Element = by_id("tiles");
-        let focused = document().active_element().and_then(|element| element.get_attribute("data-slot"));
-        tiles.replace_children_with_node_0();
-        self.labels = layout.places.iter().map(|place| self.label(place, &layout, own)).collect();
-        for label in &self.labels {
-            append(&tiles, label);
-            if focused.is_some() && label.get_attribute("data-slot") == focused {
-                // An element that cannot have the focus does not take it.
-                let _focused = label.unchecked_ref::<HtmlElement>().focus();
-            }
-        }
-        let before = std::mem::replace(&mut self.layout, layout);
-        self.large = self.large.filter(|slot| self.layout.places.iter().any(|place| place.slot == *slot));
-        self.enlarge(self.large);
-        before
-    }
-
-    fn label(&self, place: &Place, layout: &Layout, own: &str) -> Element {
-        let tile = new("button");
-        let is_own = place.client_id == own;
-        let class = ["tile", if is_own { "own" } else { "" }, if place.video_off { "off" } else { "" }];
-        set(&tile, "type", Some("button"));
-        set(&tile, "class", Some(class.join(" ").trim()));
-        set(&tile, "data-testid", Some("tile"));
-        set(&tile, "data-client-id", Some(&place.client_id));
-        set(&tile, "data-slot", Some(&place.slot.to_string()));
-        set(&tile, "data-initial", place.display_name.chars().next().map(String::from).as_deref());
-        let share = |part: u32, whole: u32| format!("{}%", f64::from(part * 100) / f64::from(whole.max(1)));
-        let style = tile.unchecked_ref::<HtmlElement>();
-        property(style, "left", &share(place.x, layout.width));
-        property(style, "top", &share(place.y, layout.height));
-        property(style, "width", &share(place.width, layout.width));
-        property(style, "height", &share(place.height, layout.height));
-        let name = new("span");
-        name.set_text_content(Some(&if is_own {
-            format!("{} ({})", place.display_name, self.texts.you)
-        } else {
-            place.display_name.clone()
-        }));
-        append(&tile, &name);
-        tile
-    }
-
-    /// What each tile shows: those who do not answer are dimmed.
-    pub(crate) fn tiles(&self, infos: &[TileInfo]) {
-        for (label, place) in self.labels.iter().zip(&self.layout.places) {
-            let is_stale = infos.iter().any(|info| info.slot == place.slot && info.stale);
-            // A list of classes takes any word without a space.
-            let _set = label.class_list().toggle_with_force("stale", is_stale);
-            self.describe(label, place, is_stale);
-        }
-    }
-
-    fn describe(&self, label: &Element, place: &Place, is_stale: bool) {
-        let mut words = if self.large == Some(place.slot) {
-            self.texts.back_to_all.to_owned()
-        } else {
-            fill(self.texts.show_large, &place.display_name)
-        };
-        for (is_so, word) in [(place.video_off, self.texts.off), (is_stale, self.texts.stale)] {
-            if is_so {
-                words = format!("{words}, {word}");
-            }
-        }
-        set(label, "aria-label", Some(&words));
-    }
-
-    /// Which tile is large, if one is.
-    pub(crate) fn large(&self) -> Option<u32> {
-        self.large
-    }
-
-    /// Makes one tile as large as the mosaic, or shows everybody again.
-    pub(crate) fn enlarge(&mut self, slot: Option<u32>) {
-        self.large = slot;
-        let place = self.layout.places.iter().find(|place| Some(place.slot) == slot);
-        let canvas: HtmlElement = by_id("mosaic");
-        let transform = place.map(|place| {
-            let scale = f64::from(self.layout.width) / f64::from(place.width.max(1));
-            let shift = |at: u32, whole: u32| -100.0 * f64::from(at) / f64::from(whole.max(1));
-            let (x, y) = (shift(place.x, self.layout.width), shift(place.y, self.layout.height));
-            format!("scale({scale}) translate({x}%, {y}%)")
-        });
-        property(&canvas, "transform", transform.as_deref().unwrap_or("none"));
-        for (label, other) in self.labels.iter().zip(&self.layout.places) {
-            let tile = label.unchecked_ref::<HtmlElement>();
-            tile.set_hidden(slot.is_some_and(|slot| slot != other.slot));
-            set(label, "data-large", (slot == Some(other.slot)).then_some("true"));
-        }
-    }
-
     /// The panel: what is measured, and what it is called.
     pub(crate) fn stats(&self, rows: &[(&str, &'static str, String)]) {
         let panel: HtmlElement = by_id("stats");
@@ -315,125 +190,15 @@ fn label(element: &HtmlElement, words: &str) {
     }
 }
 
-fn list_shortcuts(texts: &Texts) {
-    let list: Element = by_id("shortcuts");
-    for (key, _, word) in KEYS {
-        let value = new("dd");
-        append(&value, &text_element("kbd", &key.to_uppercase()));
-        define(&list, texts.get(word).unwrap_or_default(), &value);
-    }
-}
-
 fn define(list: &Element, word: &str, value: &Element) {
     append(list, &text_element("dt", word));
     append(list, value);
 }
 
-/// Tells of everything that is pressed.
-fn listen() {
-    on(&by_id("entry"), "submit", |event: Event| {
-        event.prevent_default();
-        tell(Message::Press(Press::Join));
-    });
-    for (id, press) in [
-        ("watch", Press::Watch),
-        ("camera", Press::Camera),
-        ("share", Press::Share),
-        ("choose", Press::Choose),
-        ("full", Press::FullScreen),
-        ("pip", Press::PictureInPicture),
-        ("save", Press::Save),
-        ("info", Press::Stats),
-        ("leave", Press::Leave),
-    ] {
-        on(&by_id(id), "click", move |_: Event| tell(Message::Press(press)));
-    }
-    for button in all(".invite") {
-        on(&button, "click", |_: Event| tell(Message::Press(Press::Invite)));
-    }
-    for id in ["cameras", "cameras-in-call"] {
-        let select: HtmlSelectElement = by_id(id);
-        on(&select.clone(), "change", move |_: Event| tell(Message::CameraChosen(select.value())));
-    }
-    // Tiles and a notice's buttons come and go: those around them listen.
-    on(&by_id("tiles"), "click", |event: Event| {
-        if let Some(slot) = number_of(&event, "data-slot") {
-            tell(Message::Press(Press::Tile(slot)));
-        }
-    });
-    on(&by_id("notice"), "click", |event: Event| {
-        if let Some(index) = number_of(&event, "data-action") {
-            tell(Message::Action(index as usize));
-        }
-    });
-    on(&document(), "keydown", |event: KeyboardEvent| press_key(&event));
-    by_id::<HtmlElement>("pip").set_hidden(!has_picture_in_picture());
-    by_id::<HtmlElement>("full").set_hidden(!document().fullscreen_enabled());
-}
-
-/// The number that the element of an event, or one around it, has as an attribute.
-fn number_of(event: &Event, attribute: &str) -> Option<u32> {
-    let target = event.target()?.dyn_into::<Element>().ok()?;
-    let element = target.closest(&format!("[{attribute}]")).ok()??;
-    element.get_attribute(attribute)?.parse().ok()
-}
-
-/// A key presses its button, unless it is typed into a field or the button is not there.
-fn press_key(event: &KeyboardEvent) {
-    let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-    let is_typed =
-        target.is_some_and(|target| target.closest("input, select, dialog").ok().flatten().is_some());
-    let in_call = !by_id::<HtmlElement>("call").hidden();
-    if is_typed || !in_call || event.ctrl_key() || event.meta_key() || event.alt_key() || event.repeat() {
-        return;
-    }
-    let key = event.key().to_lowercase();
-    if key == "escape" {
-        tell(Message::Press(Press::Escape));
-    } else if let Some((_, id, _)) = KEYS.into_iter().find(|(wanted, ..)| *wanted == key) {
-        let selector = if id == "invite" { "#toolbar .invite".to_owned() } else { format!("#{id}") };
-        if let Some(button) = all(&selector).first().map(JsCast::unchecked_ref::<HtmlElement>)
-            && !button.hidden()
-        {
-            button.click();
-        }
-    }
-}
-
-fn has_picture_in_picture() -> bool {
-    js_sys::Reflect::get(&document(), &"pictureInPictureEnabled".into()).is_ok_and(|value| value.is_truthy())
-}
-
-fn new(tag: &str) -> Element {
-    document().create_element(tag).expect("the tags are ours")
-}
-
-fn text_element(tag: &str, text: &str) -> Element {
-    let element = new(tag);
-    element.set_text_content(Some(text));
-    element
-}
-
-fn append(parent: &Element, child: &Element) {
-    parent.append_child(child).expect("elements have children");
-}
-
-fn property(element: &HtmlElement, name: &str, value: &str) {
-    // Properties that a browser does not know are left out by it.
-    let _set = element.style().set_property(name, value);
-}
-
-/// Changes the words only if they are others: those who listen to the page hear them once.
-fn say(element: &Element, words: &str) {
-    if element.text_content().as_deref() != Some(words) {
-        element.set_text_content(Some(words));
-    }
-}
-
 /// Saves bytes under a name, as the browser does with what is downloaded.
 pub(crate) fn save(blob: &web_sys::Blob, name: &str) -> Result<(), JsValue> {
     let url = web_sys::Url::create_object_url_with_blob(blob)?;
-    let link: web_sys::HtmlAnchorElement = new("a").unchecked_into();
+    let link: web_sys::HtmlAnchorElement = create("a").unchecked_into();
     link.set_href(&url);
     link.set_download(name);
     link.click();

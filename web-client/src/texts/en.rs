@@ -33,6 +33,7 @@ pub(super) const TEXTS: Texts = Texts {
     joining: "Joining…",
     joining_slow: "No answer yet. If this call is open in other tabs, close one of them: over http:// a browser \
                    opens only six connections to one server. Over https:// there is no such limit.",
+    joining_long: "No answer yet. Still trying…",
     reconnecting: "The connection is lost. Coming back to your place…",
     reconnected: "You are back.",
     left: "You have left the call.",
@@ -54,6 +55,8 @@ pub(super) const TEXTS: Texts = Texts {
     not_allowed: "The server does not let you in: {}",
     rejected: "The server does not take this: {}",
     frames_refused: "The server cannot use your pictures: {}",
+    too_many_tabs: "Five tabs of this browser are in a call here already, and over http:// it opens no sixth \
+                    connection for the pictures to go up. Close one of them, or use https://.",
     try_again: "Try again",
     join_anew: "Join as somebody new",
     watch_instead: "Watch",

@@ -33,6 +33,7 @@ pub(super) const TEXTS: Texts = Texts {
     joining: "참가하는 중…",
     joining_slow: "아직 응답이 없습니다. 이 통화가 다른 탭에도 열려 있으면 하나를 닫아 주세요. http://에서는 브라우저가 한 \
                    서버에 연결을 여섯 개까지만 엽니다. https://에는 이런 제한이 없습니다.",
+    joining_long: "아직 응답이 없습니다. 계속 시도하는 중…",
     reconnecting: "연결이 끊겼습니다. 원래 자리로 돌아가는 중…",
     reconnected: "다시 연결되었습니다.",
     left: "통화에서 나왔습니다.",
@@ -54,6 +55,8 @@ pub(super) const TEXTS: Texts = Texts {
     not_allowed: "서버가 들여보내지 않습니다: {}",
     rejected: "서버가 받지 않습니다: {}",
     frames_refused: "서버가 보낸 화면을 쓸 수 없습니다: {}",
+    too_many_tabs: "이 브라우저의 탭 다섯 개가 이미 통화에 있습니다. http://에서는 화면을 보낼 여섯째 연결이 남지 않습니다. \
+                    하나를 닫거나 https://를 쓰세요.",
     try_again: "다시 시도",
     join_anew: "새 아이디로 참가",
     watch_instead: "보기",

@@ -40,20 +40,11 @@ impl Seating {
         Self { places: vec![Place::Free; Grid::LARGEST.slot_count()] }
     }
 
-    /// The smallest grid that has every slot which is taken or kept, if there is one.
-    pub(super) fn grid(&mut self, now: Instant) -> Option<Grid> {
-        self.forget_old(now);
-        let highest = self.places.iter().rposition(|place| !matches!(place, Place::Free))?;
+    /// The smallest grid that has every slot which is taken, if one is. A kept slot is only a number: it needs no
+    /// room in the picture until its holder is back.
+    pub(super) fn grid(&self) -> Option<Grid> {
+        let highest = self.places.iter().rposition(|place| matches!(place, Place::Taken))?;
         Slot::new(highest, Grid::LARGEST).map(Grid::with_slot)
-    }
-
-    /// When the next slot is kept no more.
-    pub(super) fn next_forgotten(&self) -> Option<Instant> {
-        let until = |place: &Place| match place {
-            Place::Kept { until, .. } => Some(*until),
-            Place::Free | Place::Taken => None,
-        };
-        self.places.iter().filter_map(until).min()
     }
 
     /// Takes the slot that is kept for the newcomer (whose session proves more than the id), else a wish that is

@@ -411,30 +411,32 @@ fn each_smaller_grid_has_ten_seconds_of_its_own() {
 fn frames_alone_are_no_work_for_the_grid_and_whatever_moves_its_time_is() {
     let mut call = call();
     let a = call.join("a");
+    let far = call.ask("far", None, Some(8)).unwrap();
     let before = call.room.plans();
     call.show(&a, 1);
     call.room.refuse(a.ticket, call.now).unwrap();
     assert_eq!(call.room.plans(), before);
-    call.leave(&a, Departure::Broken);
+    call.leave(&far, Departure::Broken);
     assert!(call.room.next_plan().is_some() && call.room.plans() > before);
 }
 
 #[test]
-fn who_is_back_in_time_keeps_the_grid_and_a_kept_slot_does_too() {
-    let mut call = call();
-    let far = call.ask("far", None, Some(8)).unwrap();
-    call.leave(&far, Departure::Broken);
-    call.now += KEPT - Duration::from_millis(1);
-    call.room.plan(call.now);
-    assert_eq!((call.side(), call.room.next_plan()), (3, Some(call.now + Duration::from_millis(1))));
-    call.now += Duration::from_millis(1);
-    call.room.plan(call.now);
-    let due = call.room.next_plan().unwrap();
-    assert_eq!(due, call.now + growth::SHRINK_AFTER);
-    let _back = call.ask("far", None, Some(8)).unwrap();
-    call.now = due;
-    call.room.plan(call.now);
-    assert_eq!((call.side(), call.room.next_plan()), (3, None));
+fn who_is_back_in_time_keeps_the_grid_and_who_is_late_turns_it_again() {
+    for (after, meanwhile) in [(Duration::from_millis(1), 3), (Duration::ZERO, 2)] {
+        let mut call = call();
+        let far = call.ask("far", None, Some(8)).unwrap();
+        call.leave(&far, Departure::Broken);
+        let due = call.room.next_plan().unwrap();
+        assert_eq!(due, call.now + growth::SHRINK_AFTER, "a kept slot is not in use");
+        call.now = due - after;
+        call.room.plan(call.now);
+        assert_eq!(call.side(), meanwhile);
+        let back = call.ask("far", None, None).unwrap();
+        assert_eq!((back.slot, call.side()), (far.slot, 3), "the slot was kept");
+        call.now = due;
+        call.room.plan(call.now);
+        assert_eq!((call.side(), call.room.next_plan()), (3, None));
+    }
 }
 
 #[test]

@@ -1,0 +1,111 @@
+//! The camera and the screen: asked for, chosen, lost and found again.
+
+use std::time::Duration;
+
+use super::App;
+use crate::browser::camera::{self, Device, Feed, Source};
+use crate::browser::identity;
+use crate::notice::CameraError;
+
+/// The original's tile, until the server says otherwise.
+const USUAL_TILE: (u32, u32) = (640, 480);
+
+impl App {
+    pub(super) fn open_camera(&mut self, device: Option<String>) {
+        self.wants_camera = true;
+        self.open_feed(Source::Camera, device);
+    }
+
+    pub(super) fn open_feed(&mut self, source: Source, device: Option<String>) {
+        self.last_asked += 1;
+        self.camera_error = None;
+        let size = self.seat.as_ref().map_or(USUAL_TILE, |seat| (seat.tile_width, seat.tile_height));
+        if source == Source::Camera {
+            // Many cameras give their pictures to one at a time.
+            self.feed = None;
+        }
+        self.asking = Some(camera::open(source, device, size, self.last_asked));
+    }
+
+    pub(super) fn fed(&mut self, number: u32, feed: Result<Feed, CameraError>) {
+        if number != self.last_asked {
+            return;
+        }
+        self.asking = None;
+        match feed {
+            Ok(feed) => {
+                self.feed = Some(feed);
+                self.listing = camera::list();
+            }
+            // Whoever thinks better of sharing keeps the camera.
+            Err(_) if self.feed.is_some() => {}
+            Err(error) => {
+                self.camera_error = Some(error);
+                self.listing = camera::list();
+            }
+        }
+        self.last_push = Duration::ZERO;
+    }
+
+    /// Whether the pictures of that number are those that are sent now.
+    pub(super) fn is_feed(&self, number: u32) -> bool {
+        self.feed.as_ref().is_some_and(|feed| feed.number == number)
+    }
+
+    pub(super) fn feed_ended(&mut self) {
+        let was_screen = self.feed.take().is_some_and(|feed| feed.source == Source::Screen);
+        self.last_push = Duration::ZERO;
+        if was_screen && self.wants_camera {
+            self.open_camera(identity::camera());
+        } else if !was_screen {
+            self.camera_error = Some(CameraError::Gone);
+        }
+    }
+
+    pub(super) fn devices_changed(&mut self) {
+        self.listing = camera::list();
+        if self.wants_camera && self.feed.is_none() && self.camera_error.is_some() {
+            self.open_camera(identity::camera());
+        }
+    }
+
+    pub(super) fn list(&mut self, devices: Vec<Device>) {
+        self.devices = devices;
+        let chosen = self.feed.as_ref().and_then(Feed::device).or_else(identity::camera);
+        self.view.cameras(&self.devices, chosen.as_deref());
+    }
+
+    pub(super) fn toggle_camera(&mut self) {
+        if self.feed.is_some() {
+            self.wants_camera = false;
+            self.drop_feed();
+            self.give_sign();
+        } else if camera::is_secure() {
+            self.open_camera(identity::camera());
+        } else {
+            self.camera_error = Some(CameraError::Insecure);
+        }
+    }
+
+    /// Opens the camera again for whoever only watched meanwhile.
+    pub(super) fn want_feed(&mut self) {
+        if self.wants_camera && self.feed.is_none() && self.asking.is_none() && self.camera_error.is_none() {
+            self.open_camera(identity::camera());
+        }
+    }
+
+    /// Stops sending pictures: the camera's light goes out.
+    pub(super) fn drop_feed(&mut self) {
+        self.last_asked += 1;
+        (self.feed, self.asking) = (None, None);
+        self.last_push = Duration::ZERO;
+    }
+
+    pub(super) fn toggle_share(&mut self) {
+        if self.feed.as_ref().is_some_and(|feed| feed.source == Source::Screen) {
+            self.feed_ended();
+        } else {
+            self.open_feed(Source::Screen, None);
+        }
+    }
+}

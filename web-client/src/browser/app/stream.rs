@@ -1,0 +1,97 @@
+//! The stream of mosaics, which is the seat too: opened, lost, opened again.
+
+use std::time::Duration;
+
+use tessera_wire::{FrameResponse, WatchMosaicRequest};
+use tonic::{Code, Status};
+
+use super::{App, Message, is_seen, tell};
+use crate::browser::dom::{Task, now};
+use crate::browser::identity;
+use crate::browser::lines::Line;
+use crate::browser::screen::Mosaic;
+use crate::browser::transport::{Client, is_http2};
+use crate::call::{Claim, Effect, Entry, Event, Now, Role, State};
+
+impl App {
+    pub(super) fn happen(&mut self, event: Event) {
+        let was_lost = *self.call.state() == State::Reconnecting;
+        let effects = self.call.handle(event, Now { at: now(), chance: js_sys::Math::random() });
+        for effect in effects {
+            match effect {
+                Effect::Open(entry, claim) => self.open_stream(&entry, claim.as_ref()),
+                Effect::Close => self.close_stream(),
+                Effect::Remember(claim) => identity::remember(Some(&claim)),
+                Effect::Forget => identity::remember(None),
+            }
+        }
+        if was_lost && *self.call.state() == State::Live {
+            self.view.news(self.texts.reconnected);
+        }
+    }
+
+    pub(super) fn open_stream(&mut self, entry: &Entry, claim: Option<&Claim>) {
+        let is_participant = entry.role == Role::Participant;
+        let request = WatchMosaicRequest {
+            client_id: if is_participant { entry.client_id.clone() } else { String::new() },
+            room: entry.room.clone(),
+            display_name: entry.name.clone(),
+            session: claim.map(|claim| claim.session.clone()).unwrap_or_default(),
+            preferred_slot: claim.map(|claim| claim.slot),
+            max_fps: 0,
+        };
+        self.pace.reset();
+        self.stream = Some(Task::spawn(watch(self.client.clone(), request)));
+    }
+
+    pub(super) fn close_stream(&mut self) {
+        self.stream = None;
+        self.seat = None;
+        self.outbox.clear();
+        self.screen.clear();
+    }
+
+    pub(super) fn respond(&mut self, response: FrameResponse) {
+        let claim =
+            response.seat.as_ref().map(|seat| Claim { session: seat.session.clone(), slot: seat.slot });
+        if let Some(seat) = response.seat {
+            self.seat = Some(seat);
+            self.live_again();
+        }
+        self.happen(Event::Heard(claim));
+        if response.frame_data.is_empty() {
+            self.labels.dim(&response.tiles);
+            return;
+        }
+        self.stats.down.note(response.frame_data.len(), now());
+        let mosaic = Mosaic { jpeg: response.frame_data, layout: response.layout, tiles: response.tiles };
+        self.stats.not_shown += u64::from(self.screen.put(mosaic, is_seen()));
+    }
+
+    /// A seat was taken or is another: the camera's state is told at once.
+    pub(super) fn live_again(&mut self) {
+        self.own_shown = 0;
+        self.last_push = Duration::ZERO;
+        self.give_sign();
+    }
+}
+
+/// The stream of mosaics, told message by message.
+async fn watch(mut client: Client, request: WatchMosaicRequest) {
+    let _line = match if is_http2() { Line::NotNeeded } else { Line::take().await } {
+        Line::NoneLeft => return tell(Message::Crowded),
+        line => line,
+    };
+    let mut stream = match client.watch_mosaic(request).await {
+        Ok(response) => response.into_inner(),
+        Err(status) => return tell(Message::StreamEnded(status)),
+    };
+    let status = loop {
+        match stream.message().await {
+            Ok(Some(response)) => tell(Message::Response(Box::new(response))),
+            Ok(None) => break Status::new(Code::Unavailable, "the stream ended"),
+            Err(status) => break status,
+        }
+    };
+    tell(Message::StreamEnded(status));
+}

@@ -1,0 +1,239 @@
+//! What a person is told when something is not as it should be, and what can be done about it.
+
+use std::time::Duration;
+
+use crate::call::{Failure, Role, State};
+use crate::texts::{Texts, fill};
+
+/// A join or a return that takes so long gets an explanation.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// Why a camera or a screen gives no pictures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CameraError {
+    /// The page is not secure: there is no camera to ask for.
+    Insecure,
+    /// The person, or the browser's settings, said no.
+    Denied,
+    /// Another program has it.
+    Busy,
+    /// There is none.
+    Missing,
+    /// It was there and is no more.
+    Gone,
+    /// The browser's words.
+    Other(String),
+}
+
+/// What a person presses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Press {
+    /// Join with a seat.
+    Join,
+    /// Watch without one.
+    Watch,
+    /// Join under a new client id.
+    JoinAnew,
+    /// Leave the call.
+    Leave,
+    /// Do not wait for the next attempt.
+    TryNow,
+    /// The camera on or off.
+    Camera,
+    /// The screen instead of the camera, or the camera again.
+    Share,
+    /// The choice of cameras and the list of shortcuts.
+    Choose,
+    /// Full screen on or off.
+    FullScreen,
+    /// The mosaic in a small window.
+    PictureInPicture,
+    /// The mosaic as a file.
+    Save,
+    /// The panel of figures.
+    Stats,
+    /// The link for others.
+    Invite,
+    /// The tile of that slot, large or as it was.
+    Tile(u32),
+    /// Everybody again.
+    Escape,
+    /// The notice was read.
+    Dismiss,
+}
+
+/// A message that stays until it is answered or does not hold any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What is the matter.
+    pub text: String,
+    /// What can be done: the word and the press.
+    pub actions: Vec<(&'static str, Press)>,
+}
+
+/// Everything that decides what is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// Where the call is.
+    pub state: &'a State,
+    /// As what this person is in it, or was last.
+    pub role: Option<Role>,
+    /// Why the camera gives nothing.
+    pub camera: Option<&'a CameraError>,
+    /// What else went wrong, in words.
+    pub complaint: Option<&'a str>,
+    /// Since the join or the loss of the stream.
+    pub waiting: Duration,
+    /// Whether the likeliest reason for no answer is the browser's own limit of HTTP/1.1 connections: that is spoken,
+    /// and nothing ever came.
+    pub may_lack_connections: bool,
+}
+
+/// What a person should know now, the gravest first.
+pub fn notice(situation: &Situation<'_>, texts: &'static Texts) -> Option<Notice> {
+    let is_slow = situation.waiting >= SLOW;
+    let dismiss = (texts.dismiss, Press::Dismiss);
+    match situation.state {
+        State::Failed(failure) => return Some(failed(failure, texts)),
+        State::Reconnecting => {
+            let text = if is_slow && situation.may_lack_connections {
+                texts.joining_slow
+            } else {
+                texts.reconnecting
+            };
+            let actions = vec![(texts.try_now, Press::TryNow), (texts.leave, Press::Leave)];
+            return Some(Notice { text: text.to_owned(), actions });
+        }
+        State::Joining if is_slow => {
+            let text = if situation.may_lack_connections { texts.joining_slow } else { texts.joining_long };
+            return Some(Notice { text: text.to_owned(), actions: vec![(texts.leave, Press::Leave)] });
+        }
+        State::Idle | State::Joining | State::Live | State::Left => {}
+    }
+    if let Some(complaint) = situation.complaint {
+        return Some(Notice { text: complaint.to_owned(), actions: vec![dismiss] });
+    }
+    let only_watches = situation.state.is_call() && situation.role == Some(Role::Spectator);
+    let error = situation.camera.filter(|_| !only_watches)?;
+    let again = (texts.try_again, Press::Camera);
+    let actions = if *error == CameraError::Insecure { vec![dismiss] } else { vec![again, dismiss] };
+    Some(Notice { text: camera(error, texts), actions })
+}
+
+fn camera(error: &CameraError, texts: &Texts) -> String {
+    match error {
+        CameraError::Insecure => texts.insecure.to_owned(),
+        CameraError::Denied => texts.camera_denied.to_owned(),
+        CameraError::Busy => texts.camera_busy.to_owned(),
+        CameraError::Missing => texts.camera_missing.to_owned(),
+        CameraError::Gone => texts.camera_gone.to_owned(),
+        CameraError::Other(words) => fill(texts.camera_failed, words),
+    }
+}
+
+fn failed(failure: &Failure, texts: &Texts) -> Notice {
+    let again = (texts.try_again, Press::Join);
+    let anew = (texts.join_anew, Press::JoinAnew);
+    let watch = (texts.watch_instead, Press::Watch);
+    let (text, actions) = match failure {
+        Failure::IdTaken => (texts.id_taken.to_owned(), vec![anew, watch]),
+        Failure::Full => (texts.full.to_owned(), vec![again, watch]),
+        Failure::TakenOver => (texts.taken_over.to_owned(), vec![anew, watch]),
+        Failure::TooManyTabs => (texts.too_many_tabs.to_owned(), vec![again]),
+        Failure::NoSuchRoom => (texts.no_such_room.to_owned(), vec![again]),
+        Failure::NotAllowed(words) => (fill(texts.not_allowed, words), vec![again]),
+        Failure::Rejected(words) => (fill(texts.rejected, words), vec![again]),
+    };
+    Notice { text, actions }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::texts::LANGUAGES;
+
+    fn told(situation: Situation<'_>) -> Option<Notice> {
+        notice(&situation, LANGUAGES[0].1)
+    }
+
+    fn in_state(state: &State) -> Situation<'_> {
+        Situation {
+            state,
+            role: None,
+            camera: None,
+            complaint: None,
+            waiting: Duration::ZERO,
+            may_lack_connections: false,
+        }
+    }
+
+    fn presses(notice: Option<Notice>) -> Vec<Press> {
+        notice.into_iter().flat_map(|notice| notice.actions).map(|(_, press)| press).collect()
+    }
+
+    #[test]
+    fn a_call_that_goes_well_is_no_news() {
+        for state in [State::Idle, State::Joining, State::Live, State::Left] {
+            assert_eq!(told(in_state(&state)), None);
+        }
+    }
+
+    #[test]
+    fn every_failure_and_every_loss_can_be_answered() {
+        for failure in [
+            Failure::IdTaken,
+            Failure::Full,
+            Failure::TakenOver,
+            Failure::TooManyTabs,
+            Failure::NoSuchRoom,
+            Failure::NotAllowed("no".into()),
+            Failure::Rejected("no".into()),
+        ] {
+            assert!(!presses(told(in_state(&State::Failed(failure)))).is_empty());
+        }
+        assert_eq!(presses(told(in_state(&State::Reconnecting))), [Press::TryNow, Press::Leave]);
+    }
+
+    #[test]
+    fn a_lost_call_is_graver_than_a_camera_and_a_complaint_comes_before_a_camera() {
+        let state = State::Reconnecting;
+        let both = Situation {
+            camera: Some(&CameraError::Denied),
+            complaint: Some("a frame was refused"),
+            ..in_state(&state)
+        };
+        assert!(told(both).unwrap().text.contains("connection is lost"));
+        let live = Situation { state: &State::Live, ..both };
+        assert_eq!(told(live).unwrap().text, "a frame was refused");
+        let camera = Situation { complaint: None, ..live };
+        assert_eq!(presses(told(camera)), [Press::Camera, Press::Dismiss]);
+    }
+
+    #[test]
+    fn a_page_that_is_not_secure_is_told_what_to_do_and_not_to_try_again() {
+        let insecure = Situation { camera: Some(&CameraError::Insecure), ..in_state(&State::Idle) };
+        let notice = told(insecure).unwrap();
+        assert!(notice.text.contains("https://"));
+        assert_eq!(presses(Some(notice)), [Press::Dismiss]);
+    }
+
+    #[test]
+    fn whoever_only_watches_hears_nothing_of_a_camera() {
+        let watching = Situation {
+            role: Some(Role::Spectator),
+            camera: Some(&CameraError::Missing),
+            ..in_state(&State::Live)
+        };
+        assert_eq!(told(watching), None);
+        assert!(told(Situation { state: &State::Left, ..watching }).is_some());
+    }
+
+    #[test]
+    fn no_answer_for_three_seconds_is_explained_by_tabs_where_they_may_be_the_reason() {
+        let joining = Situation { waiting: SLOW, ..in_state(&State::Joining) };
+        assert!(!told(joining).unwrap().text.contains("tabs"));
+        let crowded = Situation { may_lack_connections: true, ..joining };
+        assert!(told(crowded).unwrap().text.contains("tabs"));
+        assert_eq!(told(Situation { waiting: Duration::ZERO, ..crowded }), None);
+    }
+}
