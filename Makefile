@@ -3,6 +3,7 @@
 CARGO ?= cargo
 WASM := wasm32-unknown-unknown
 PYTHON := target/python/.ready
+JAVASCRIPT := target/javascript/.ready
 CLIPS ?= clips/1.mp4 clips/2.mp4 clips/3.mp4 clips/4.mp4
 
 .PHONY: help run demo test lint bench build-deps test-deps wasm-target
@@ -17,7 +18,7 @@ demo: build-deps wasm-target ## Server and four clients on the sample clips, unt
 	$(CARGO) build --release -p tessera-server -p tessera-client
 	@exec $(CARGO) run --release -q -p tessera-client -- demo --with-server --loop --no-save $(CLIPS)
 
-test: build-deps test-deps wasm-target $(PYTHON) ## All tests, after installing what they need; SKIP_E2E=1 leaves other programs out
+test: build-deps test-deps wasm-target $(PYTHON) $(JAVASCRIPT) ## All tests, after installing what they need; SKIP_E2E=1 leaves other programs out
 	$(CARGO) test --workspace
 	$(CARGO) check -p tessera-mosaic --target $(WASM)
 
@@ -57,3 +58,8 @@ $(PYTHON): server/core/tests/python/requirements.txt
 	@if [ "$(SKIP_E2E)" = 1 ] || ! command -v python3 >/dev/null; then \
 	  echo "no Python clients in the tests: SKIP_E2E=1 or no python3"; \
 	else scripts/venv.sh target/python $<; fi
+
+# The official JavaScript client, for the test of docs/pages.md.
+$(JAVASCRIPT): server/core/tests/javascript/package-lock.json
+	@if [ "$(SKIP_E2E)" = 1 ]; then echo "no JavaScript client in the tests: SKIP_E2E=1"; \
+	else scripts/npm.sh target/javascript $(<D); fi

@@ -6,7 +6,8 @@ mod support;
 use std::path::PathBuf;
 
 use futures_util::future::join_all;
-use python::{Python, root, said};
+use python::Python;
+use support::programs::{root, said};
 use support::{TestServer, config};
 use tessera_mosaic::TileSize;
 use tessera_server_core::Config;

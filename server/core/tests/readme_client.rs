@@ -3,7 +3,8 @@
 mod python;
 mod support;
 
-use python::{Python, root, said};
+use python::Python;
+use support::programs::{root, said};
 use support::{TestServer, config, decoded, jpeg, picture, shows};
 use tessera_mosaic::TileSize;
 

@@ -3,6 +3,7 @@
 
 pub mod either_http;
 pub mod http;
+pub mod programs;
 pub mod tls;
 
 use std::net::{Shutdown, SocketAddr, TcpStream};
