@@ -62,6 +62,7 @@ fn compile(root: &Path, out: &Path) -> Result<PathBuf> {
     let mut cargo = Command::new(var("CARGO")?);
     cargo.current_dir(root).args(["build", "--locked", "--quiet", "-p", "tessera-web", "--target", WASM]);
     cargo.args(["--profile", "web", "--target-dir"]).arg(&target);
+    cargo.arg("--config").arg(without_paths(root)?);
     for (name, _) in std::env::vars().filter(|(name, _)| is_ours(name)) {
         cargo.env_remove(name);
     }
@@ -79,6 +80,21 @@ fn compile(root: &Path, out: &Path) -> Result<PathBuf> {
             .into());
     }
     Ok(target.join(WASM).join("web/tessera_web.wasm"))
+}
+
+/// Everybody can read the page's program: where the packages lie on this machine is nobody's business, and bytes on top
+/// of that. Flags that the user has set are kept.
+fn without_paths(root: &Path) -> Result<String> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))).unwrap_or_default();
+    let mut folders = vec![root.to_owned()];
+    // Packages of each registry are in a folder of their own; without them there is nothing to hide.
+    for folder in fs::read_dir(home.join("registry/src")).into_iter().flatten() {
+        folders.push(folder?.path());
+    }
+    let flags: Vec<_> =
+        folders.iter().map(|folder| format!("--remap-path-prefix={}=", folder.display())).collect();
+    Ok(format!("target.{WASM}.rustflags={flags:?}"))
 }
 
 /// What cargo set for this script and must not reach the cargo inside: flags, wrappers, the target.

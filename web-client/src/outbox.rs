@@ -1,6 +1,5 @@
 //! Frames on their way up: a few at once, the newest next, none twice.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a push may be without an answer before it is given up.
@@ -10,20 +9,22 @@ pub const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Outbox<P, T> {
     next: Option<P>,
-    in_flight: BTreeMap<u64, Sent<T>>,
+    /// A few at most.
+    in_flight: Vec<Sent<T>>,
     last_number: u64,
     skipped: u64,
 }
 
 #[derive(Debug)]
 struct Sent<T> {
+    number: u64,
     at: Duration,
     _task: T,
 }
 
 impl<P, T> Default for Outbox<P, T> {
     fn default() -> Self {
-        Self { next: None, in_flight: BTreeMap::new(), last_number: 0, skipped: 0 }
+        Self { next: None, in_flight: Vec::new(), last_number: 0, skipped: 0 }
     }
 }
 
@@ -47,17 +48,18 @@ impl<P, T> Outbox<P, T> {
 
     /// Keeps the task of the push `number`, which went at `now`.
     pub fn sent(&mut self, number: u64, task: T, now: Duration) {
-        self.in_flight.insert(number, Sent { at: now, _task: task });
+        self.in_flight.push(Sent { number, at: now, _task: task });
     }
 
     /// Notes that a push was answered, and gives its round trip.
     pub fn answered(&mut self, number: u64, now: Duration) -> Option<Duration> {
-        self.in_flight.remove(&number).map(|sent| now.saturating_sub(sent.at))
+        let position = self.in_flight.iter().position(|sent| sent.number == number)?;
+        Some(now.saturating_sub(self.in_flight.swap_remove(position).at))
     }
 
     /// Gives up what has had no answer for [`PUSH_TIMEOUT`].
     pub fn expire(&mut self, now: Duration) {
-        self.in_flight.retain(|_, sent| now.saturating_sub(sent.at) < PUSH_TIMEOUT);
+        self.in_flight.retain(|sent| now.saturating_sub(sent.at) < PUSH_TIMEOUT);
     }
 
     /// Whether `window` are on their way and one waits behind them.

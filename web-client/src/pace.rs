@@ -4,7 +4,6 @@
 //! risen above its own minimum of the last half minute. First the frame rate goes down, then the quality; they
 //! come back in the opposite order.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Frame rates from the best to the least, in frames a second.
@@ -25,7 +24,7 @@ const UP_AFTER: Duration = Duration::from_secs(4);
 #[derive(Debug, Default)]
 pub struct Pace {
     /// Round trips' minima, rising, by the time they were measured; the first is the minimum of all.
-    minima: VecDeque<(Duration, Duration)>,
+    minima: Vec<(Duration, Duration)>,
     smooth: Option<Duration>,
     /// 0 is the best; the rates come first, the qualities behind them.
     step: usize,
@@ -38,7 +37,7 @@ impl Pace {
     /// Notes that a frame's round trip was measured, at the time `now`.
     pub fn answered(&mut self, round_trip: Duration, now: Duration) {
         self.minima.retain(|&(at, least)| now.saturating_sub(at) < MEMORY && least < round_trip);
-        self.minima.push_back((now, round_trip));
+        self.minima.push((now, round_trip));
         let smooth = self.smooth.map_or(round_trip, |old| (old * 3 + round_trip) / 4);
         self.smooth = Some(smooth);
 
@@ -92,7 +91,7 @@ impl Pace {
     }
 
     fn least(&self) -> Option<Duration> {
-        self.minima.front().map(|&(_, least)| least)
+        self.minima.first().map(|&(_, least)| least)
     }
 }
 

@@ -63,7 +63,10 @@ pub fn choose<'a>(wanted: impl IntoIterator<Item = &'a str>) -> (&'static str, &
 
 /// `text` with `value` in the place of `{}`.
 pub fn fill(text: &str, value: &str) -> String {
-    text.replacen("{}", value, 1)
+    match text.find('{') {
+        Some(gap) => [&text[..gap], value, &text[gap + 2..]].concat(),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -155,10 +155,9 @@ impl App {
             window().navigator().languages().iter().filter_map(|tag| tag.as_string()).collect();
         let tags = address.language.iter().chain(&wanted).map(String::as_str);
         let (language, texts) = texts::choose(tags);
-        let origin = window().location().origin().unwrap_or_default();
         Self {
             texts,
-            client: transport::client(origin.parse().unwrap_or_default()),
+            client: transport::client(),
             call: Call::default(),
             stream: None,
             seat: None,

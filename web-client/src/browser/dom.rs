@@ -57,6 +57,11 @@ pub(crate) fn from_ms(milliseconds: f64) -> Duration {
     Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
 }
 
+/// A number with so many digits behind the point, by the browser: Rust's own way is a tenth of the page's program.
+pub(crate) fn decimal(number: f64, digits: u8) -> String {
+    js_sys::Number::from(number).to_fixed(digits).map(String::from).unwrap_or_default()
+}
+
 /// Sets an attribute, or takes it away.
 pub(crate) fn set(element: &Element, name: &str, value: Option<&str>) {
     // Only a name that is none fails, and the names are ours.

@@ -24,8 +24,7 @@ impl Labels {
     /// Takes a new layout; gives the one from before.
     pub(crate) fn arrange(&mut self, layout: Layout, own: &str) -> Layout {
         let frame: HtmlElement = by_id("frame");
-        let ratio = f64::from(layout.width) / f64::from(layout.height.max(1));
-        property(&frame, "--ratio", &ratio.to_string());
+        property(&frame, "--ratio", &format!("calc({} / {})", layout.width, layout.height.max(1)));
         let tiles: Element = by_id("tiles");
         let focused = document().active_element().and_then(|element| element.get_attribute("data-slot"));
         tiles.replace_children_with_node_0();
@@ -46,14 +45,19 @@ impl Labels {
     fn label(&self, place: &Place, layout: &Layout, own: &str) -> Element {
         let tile = create("button");
         let is_own = place.client_id == own;
-        let class = ["tile", if is_own { "own" } else { "" }, if place.video_off { "off" } else { "" }];
+        let class = match (is_own, place.video_off) {
+            (false, false) => "tile",
+            (false, true) => "tile off",
+            (true, false) => "tile own",
+            (true, true) => "tile own off",
+        };
         set(&tile, "type", Some("button"));
-        set(&tile, "class", Some(class.join(" ").trim()));
+        set(&tile, "class", Some(class));
         set(&tile, "data-testid", Some("tile"));
         set(&tile, "data-client-id", Some(&place.client_id));
         set(&tile, "data-slot", Some(&place.slot.to_string()));
         set(&tile, "data-initial", place.display_name.chars().next().map(String::from).as_deref());
-        let share = |part: u32, whole: u32| format!("{}%", f64::from(part * 100) / f64::from(whole.max(1)));
+        let share = |part: u32, whole: u32| format!("calc(100% * {part} / {})", whole.max(1));
         let style = tile.unchecked_ref::<HtmlElement>();
         property(style, "left", &share(place.x, layout.width));
         property(style, "top", &share(place.y, layout.height));
@@ -104,10 +108,13 @@ impl Labels {
         let place = self.layout.places.iter().find(|place| Some(place.slot) == slot);
         let canvas: HtmlElement = by_id("mosaic");
         let transform = place.map(|place| {
-            let scale = f64::from(self.layout.width) / f64::from(place.width.max(1));
-            let shift = |at: u32, whole: u32| -100.0 * f64::from(at) / f64::from(whole.max(1));
-            let (x, y) = (shift(place.x, self.layout.width), shift(place.y, self.layout.height));
-            format!("scale({scale}) translate({x}%, {y}%)")
+            let (width, height) = (self.layout.width.max(1), self.layout.height.max(1));
+            format!(
+                "scale(calc({width} / {})) translate(calc(-100% * {} / {width}), calc(-100% * {} / {height}))",
+                place.width.max(1),
+                place.x,
+                place.y,
+            )
         });
         property(&canvas, "transform", transform.as_deref().unwrap_or("none"));
         for (label, other) in self.labels.iter().zip(&self.layout.places) {

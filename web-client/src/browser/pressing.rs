@@ -83,7 +83,7 @@ fn press_key(event: &KeyboardEvent) {
     if is_typed || !in_call || event.ctrl_key() || event.meta_key() || event.alt_key() || event.repeat() {
         return;
     }
-    let key = event.key().to_lowercase();
+    let key = event.key().to_ascii_lowercase();
     if key == "escape" {
         tell(Message::Press(Press::Escape));
     } else if let Some((_, id, _)) = KEYS.into_iter().find(|(wanted, ..)| *wanted == key) {

@@ -22,9 +22,9 @@ pub(crate) const MAX_FRAME_BYTES: usize = 4 << 20;
 /// What `fetch` sends.
 type Call = GrpcWebCall<tonic::body::Body>;
 
-/// A client of the server that the page came from.
-pub(crate) fn client(origin: http::Uri) -> Client {
-    VideoProcessingServiceClient::with_origin(GrpcWebClientService::new(Fetch), origin)
+/// A client of the server that the page came from: its calls have a path and no address, as links have.
+pub(crate) fn client() -> Client {
+    VideoProcessingServiceClient::new(GrpcWebClientService::new(Fetch))
         .max_decoding_message_size(MAX_MOSAIC_BYTES)
 }
 

@@ -30,7 +30,7 @@ impl View {
         put_words(texts);
         for (key, word) in pressing::shortcuts() {
             let value = create("dd");
-            append(&value, &text_element("kbd", &key.to_uppercase()));
+            append(&value, &text_element("kbd", &key.to_ascii_uppercase()));
             define(&by_id("shortcuts"), texts.get(word).unwrap_or_default(), &value);
         }
         pressing::listen();

@@ -6,7 +6,7 @@ use tessera_wire::{Layout, TileInfo};
 use web_sys::ImageBitmap;
 
 use super::{App, is_seen};
-use crate::browser::dom::{self, now};
+use crate::browser::dom::{self, decimal, now};
 use crate::browser::screen::Mosaic;
 use crate::news::{News, between};
 use crate::stats::Values;
@@ -33,15 +33,16 @@ impl App {
         if before.version == 0 {
             return;
         }
-        let words: Vec<String> = between(&before, &after, &own)
-            .into_iter()
-            .map(|news| match news {
+        let mut words = String::new();
+        for news in between(&before, &after, &own) {
+            words += &match news {
                 News::Came(name) => fill(self.texts.came, &name),
                 News::Went(name) => fill(self.texts.went, &name),
-            })
-            .collect();
+            };
+            words.push(' ');
+        }
         if !words.is_empty() {
-            self.view.news(&words.join(" "));
+            self.view.news(words.trim_end());
         }
     }
 
@@ -59,22 +60,27 @@ impl App {
         let (up, bytes_up) = self.stats.up.rates(now());
         let (down, bytes_down) = self.stats.down.rates(now());
         let times = |values: &Values| match (values.percentile(0.5), values.percentile(0.95)) {
-            (Some(p50), Some(p95)) => format!("{} / {} ms", p50.as_millis(), p95.as_millis()),
+            (Some(p50), Some(p95)) => format!("{} / {} ms", milliseconds(p50), milliseconds(p95)),
             _ => "–".to_owned(),
         };
-        let rate = |bytes: f64| format!("{:.1} Mbit/s", bytes * 8.0 / 1e6);
+        let frames = |rate: f64| decimal(rate, 1) + " /s";
+        let bits = |bytes: f64| decimal(bytes * 8.0 / 1e6, 1) + " Mbit/s";
         let quality = self.seat.as_ref().map_or(0, |seat| self.pace.quality(seat.quality));
         let texts = self.texts;
         let skipped = self.outbox.skipped() + self.stats.not_shown;
         self.view.stats(&[
-            ("frames-up", texts.frames_up, format!("{up:.1} /s")),
-            ("frames-down", texts.frames_down, format!("{down:.1} /s")),
+            ("frames-up", texts.frames_up, frames(up)),
+            ("frames-down", texts.frames_down, frames(down)),
             ("round-trip", texts.round_trip, times(&self.stats.round_trips)),
             ("latency", texts.latency, times(&self.stats.latencies)),
-            ("bytes-up", texts.bytes_up, rate(bytes_up)),
-            ("bytes-down", texts.bytes_down, rate(bytes_down)),
+            ("bytes-up", texts.bytes_up, bits(bytes_up)),
+            ("bytes-down", texts.bytes_down, bits(bytes_down)),
             ("skipped", texts.skipped, skipped.to_string()),
-            ("quality", texts.quality, format!("{:.0} /s · {quality}", self.pace.rate())),
+            ("quality", texts.quality, format!("{} /s · {quality}", self.pace.rate() as u32)),
         ]);
     }
+}
+
+fn milliseconds(time: Duration) -> u32 {
+    (time.as_secs_f64() * 1e3).round() as u32
 }
