@@ -51,7 +51,7 @@ async fn sizes(chromium: &Chromium, server: &Server) {
 async fn openings(chromium: &Chromium, server: &Server) {
     let (mut first, mut again) = (Vec::new(), Vec::new());
     for _ in 0..OPENINGS {
-        let page = chromium.open(server, "?autojoin=1", Camera::Shows(Look(1))).await;
+        let page = chromium.open(server, "?autojoin=1", Camera::shows(Look(1))).await;
         first.push(first_mosaic(&page).await);
         page.reload().await;
         again.push(first_mosaic(&page).await);
@@ -73,7 +73,7 @@ async fn call(chromium: &Chromium, server: &Server, what: &str, others: usize) {
         let pace = Pace::Every(Duration::from_secs(1) / 30);
         natives.push(Native::show(server, &format!("other{n}"), Look(n), pace).await);
     }
-    let page = chromium.open(server, "?autojoin=1", Camera::Shows(Look(3))).await;
+    let page = chromium.open(server, "?autojoin=1", Camera::shows(Look(3))).await;
     page.state("live").await;
     sleep(SETTLING).await;
     let figures = page.run("return { ...document.getElementById('stats').dataset }").await;

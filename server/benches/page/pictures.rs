@@ -2,19 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use fantoccini::key::Key;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use http::Method;
+use serde_json::{Value, json};
 use tessera_client::pacing::Pace;
 use tessera_client::source::{Content, SourceSpec};
 use tessera_mosaic::{Fit, Ingest, Picture, Quality, TileSize, encode_jpeg};
 
-use crate::chromium::{Camera, Chromium, Page};
+use crate::chromium::{Camera, Chromium, Page, within};
 use crate::server::{Native, Server};
 
 /// Who is in the call, and what they show.
 const PEOPLE: [(&str, &str); 7] = [
     ("Mina", "clips/1.mp4"),
     ("Jonas", "clips/2.mp4"),
-    ("작은 연구실", "clips/3.mp4"),
+    ("Zoë's lab", "clips/3.mp4"),
     ("Rooftop camera", "clips/4.mp4"),
     ("robot-7", "test-pattern@15#1"),
     ("Priya", "test-pattern@15#2"),
@@ -29,6 +32,7 @@ pub(crate) async fn take(chromium: &Chromium) {
 
     let page = chromium.open(&server, "?name=Anna", camera()).await;
     page.until("document.getElementById('preview').videoWidth").await;
+    name_camera(&page).await;
     save(&page, &folder, "before").await;
     dark(&page).await;
     save(&page, &folder, "before-dark").await;
@@ -46,19 +50,20 @@ pub(crate) async fn take(chromium: &Chromium) {
     let page = chromium.open(&server, "?name=Anna&autojoin=1", camera()).await;
     in_call(&page, 4).await;
     save(&page, &folder, "call-2x2").await;
-    page.press("i").await;
+    page.click_on("#info").await;
     page.until("document.querySelectorAll('#stats dd').length").await;
     save(&page, &folder, "figures").await;
-    page.press("i").await;
-    page.press("v").await;
+    page.click_on("#info").await;
+    page.click_on("#choose").await;
     page.until("document.getElementById('chooser').open").await;
+    name_camera(&page).await;
     save(&page, &folder, "chooser").await;
     page.run("document.getElementById('chooser').close()").await;
-    page.run("document.querySelector('[data-slot=\"1\"]').click()").await;
+    page.click_on("[data-slot=\"1\"]").await;
     page.until("document.querySelector('[data-large]')").await;
     settle(&page).await;
     save(&page, &folder, "one-large").await;
-    page.press("Escape").await;
+    page.type_into("body", Key::Escape).await;
     settle(&page).await;
 
     for (name, source) in &PEOPLE[3..] {
@@ -68,7 +73,7 @@ pub(crate) async fn take(chromium: &Chromium) {
     save(&page, &folder, "call-3x3").await;
     dark(&page).await;
     save(&page, &folder, "call-dark").await;
-    page.command("Emulation.setEmulatedMedia", json!({ "features": [] })).await;
+    command(&page, "Emulation.setEmulatedMedia", json!({ "features": [] })).await;
     for (name, width, height, scale) in [("phone", 390, 780, 2), ("wide", 3840, 2160, 1)] {
         size(&page, width, height, scale).await;
         save(&page, &folder, name).await;
@@ -83,6 +88,7 @@ pub(crate) async fn take(chromium: &Chromium) {
     server.start_again().await;
     let page = chromium.open(&server, "?name=Anna", camera()).await;
     page.until("document.getElementById('preview').videoWidth").await;
+    name_camera(&page).await;
     size(&page, 390, 780, 2).await;
     save(&page, &folder, "phone-before").await;
     page.close().await;
@@ -91,7 +97,7 @@ pub(crate) async fn take(chromium: &Chromium) {
 async fn come(server: &Server, name: &str, source: &str) -> Native {
     let file = repository().join(source);
     let source = if file.exists() { file.to_str().unwrap() } else { source };
-    let id = name.to_lowercase().replace(' ', "-");
+    let id = name.to_lowercase().replace([' ', '\''], "-");
     Native::play(server, &id, Some(name), source, Pace::Source).await
 }
 
@@ -110,19 +116,28 @@ async fn settle(page: &Page) {
 
 async fn dark(page: &Page) {
     let features = json!([{ "name": "prefers-color-scheme", "value": "dark" }]);
-    page.command("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    command(page, "Emulation.setEmulatedMedia", json!({ "features": features })).await;
     page.until("matchMedia('(prefers-color-scheme: dark)').matches").await;
 }
 
 async fn size(page: &Page, width: u32, height: u32, scale: u32) {
     let metrics =
         json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 500 });
-    page.command("Emulation.setDeviceMetricsOverride", metrics).await;
+    command(page, "Emulation.setDeviceMetricsOverride", metrics).await;
     page.until(&format!("innerWidth === {width}")).await;
 }
 
+/// Camera files have long names; a camera's is short.
+async fn name_camera(page: &Page) {
+    page.until("document.querySelector('#cameras option')").await;
+    page.run(
+        "for (const option of document.querySelectorAll('option')) option.textContent = 'Built-in camera'",
+    )
+    .await;
+}
+
 async fn save(page: &Page, folder: &Path, name: &str) {
-    let png = page.screenshot().await;
+    let png = within(page.client.screenshot()).await.unwrap();
     let seen = image::load_from_memory_with_format(&png, image::ImageFormat::Png).unwrap().into_rgb8();
     let picture = Picture::from_rgb(seen.width(), seen.height(), seen.as_raw()).unwrap();
     let file = folder.join(format!("{name}.jpg"));
@@ -142,6 +157,28 @@ fn camera() -> Vec<u8> {
         pictures.extend(encode_jpeg(&ingest.scale(&picture, size, Fit::Cover), Quality::new(92).unwrap()));
     }
     pictures
+}
+
+/// A command of the browser's own protocol (<https://chromedevtools.github.io/devtools-protocol/>).
+async fn command(page: &Page, name: &'static str, params: Value) {
+    within(page.client.issue_cmd(DevTools { name, params })).await.unwrap();
+}
+
+/// A command of Chromium's own, by way of chromedriver.
+#[derive(Debug)]
+struct DevTools {
+    name: &'static str,
+    params: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "cmd": self.name, "params": self.params }).to_string()))
+    }
 }
 
 fn repository() -> PathBuf {

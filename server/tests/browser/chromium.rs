@@ -4,6 +4,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use fantoccini::key::Key;
 use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use http::Method;
@@ -50,12 +51,17 @@ pub(crate) struct Chromium {
 /// What a page's camera does.
 #[derive(Debug, Clone)]
 pub(crate) enum Camera {
-    /// Always the same picture.
-    Shows(Look),
     /// JPEGs one after the other, again and again, 30 a second.
     Plays(Vec<u8>),
     /// The person said no.
     Denied,
+}
+
+impl Camera {
+    /// Always the same picture.
+    pub(crate) fn shows(look: Look) -> Self {
+        Self::Plays(look.jpeg().repeat(4))
+    }
 }
 
 impl Chromium {
@@ -95,7 +101,6 @@ impl Chromium {
         let mut args: Vec<_> = FLAGS.map(str::to_owned).into();
         let mut file = None;
         let film = match camera {
-            Camera::Shows(look) => Some(look.jpeg().repeat(4)),
             Camera::Plays(film) => Some(film),
             Camera::Denied => None,
         };
@@ -125,7 +130,7 @@ impl Chromium {
 
 /// A page in a browser of its own.
 pub(crate) struct Page {
-    client: Client,
+    pub(crate) client: Client,
     _camera: Option<NamedTempFile>,
 }
 
@@ -137,15 +142,27 @@ impl Page {
 
     /// Waits until a condition holds, looked at with each picture that the browser draws.
     pub(crate) async fn until(&self, condition: &str) {
+        assert!(
+            self.becomes(condition, WAIT).await,
+            "never so: {condition}; the page: {}",
+            self.describe().await
+        );
+    }
+
+    /// Whether a condition does not hold once in so long a time.
+    pub(crate) async fn is_never(&self, condition: &str, time: Duration) -> bool {
+        !self.becomes(condition, time).await
+    }
+
+    async fn becomes(&self, condition: &str, time: Duration) -> bool {
         let script = format!(
-            "const done = arguments[0], end = performance.now() + {}; (function look() {{ \
+            "const end = performance.now() + {}; (function look() {{ \
              if ({condition}) done(true); \
              else if (performance.now() > end) done(false); \
              else requestAnimationFrame(look); }})();",
-            WAIT.as_millis()
+            time.as_millis()
         );
-        let is_so = within(self.client.execute_async(&script, Vec::new())).await.unwrap();
-        assert!(is_so == true, "never so: {condition}; the page: {}", self.describe().await);
+        self.run_async(&script).await == true
     }
 
     /// What a person sees, in words.
@@ -165,21 +182,24 @@ impl Page {
 
     /// Presses the part of that name.
     pub(crate) async fn click(&self, part: &str) {
-        let selector = format!("[data-testid={part}]");
-        let element = within(self.client.find(Locator::Css(&selector))).await.unwrap();
-        within(element.click()).await.unwrap();
+        self.click_on(&format!("[data-testid={part}]")).await;
     }
 
     /// Presses a button of the notice.
     pub(crate) async fn click_action(&self, index: usize) {
-        let selector = format!("#notice [data-action=\"{index}\"]");
-        let element = within(self.client.wait().for_element(Locator::Css(&selector))).await.unwrap();
+        self.click_on(&format!("#notice [data-action=\"{index}\"]")).await;
+    }
+
+    /// Presses an element, as a mouse does: what is under another cannot be pressed.
+    pub(crate) async fn click_on(&self, selector: &str) {
+        let element = within(self.client.wait().for_element(Locator::Css(selector))).await.unwrap();
         within(element.click()).await.unwrap();
     }
 
-    /// Presses a key.
-    pub(crate) async fn press(&self, key: &str) {
-        self.run(&format!("document.dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}' }}))")).await;
+    /// Types a key while an element has the focus.
+    pub(crate) async fn type_into(&self, selector: &str, key: Key) {
+        let element = within(self.client.find(Locator::Css(selector))).await.unwrap();
+        within(element.send_keys(&char::from(key).to_string())).await.unwrap();
     }
 
     pub(crate) async fn reload(&self) {
@@ -208,11 +228,33 @@ impl Page {
 
     /// The canvas, when it has been drawn anew.
     async fn mosaic(&self) -> image::RgbImage {
-        let script = "const done = arguments[0]; requestAnimationFrame(() => \
-            done(document.querySelector('[data-testid=mosaic]').toDataURL('image/png').split(',')[1]));";
-        let text = within(self.client.execute_async(script, Vec::new())).await.unwrap();
+        self.run_async("requestAnimationFrame(() => done(true))").await;
+        self.canvas().await
+    }
+
+    /// The canvas as it is.
+    pub(crate) async fn canvas(&self) -> image::RgbImage {
+        let text = self
+            .run("return document.querySelector('[data-testid=mosaic]').toDataURL('image/png').split(',')[1]")
+            .await;
         let png = base64(text.as_str().unwrap());
         image::load_from_memory_with_format(&png, image::ImageFormat::Png).unwrap().into_rgb8()
+    }
+
+    /// Runs a script that calls `done` in the end, and gives what it called it with.
+    async fn run_async(&self, script: &str) -> Value {
+        let script = format!("const done = arguments[0]; {script}");
+        within(self.client.execute_async(&script, Vec::new())).await.unwrap()
+    }
+
+    /// Puts the window away: the page is hidden.
+    pub(crate) async fn minimise(&self) {
+        within(self.client.minimize_window()).await.unwrap();
+    }
+
+    /// Brings the window back.
+    pub(crate) async fn restore(&self) {
+        within(self.client.set_window_size(1280, 860)).await.unwrap();
     }
 
     /// Opens an address in another tab of this browser, which is the one that everything goes to from now on.
@@ -231,16 +273,6 @@ impl Page {
     /// Closes the tab that everything goes to; another one must be turned to next.
     pub(crate) async fn close_tab(&self) {
         within(self.client.close_window()).await.unwrap();
-    }
-
-    /// What a person sees now, as PNG.
-    pub(crate) async fn screenshot(&self) -> Vec<u8> {
-        within(self.client.screenshot()).await.unwrap()
-    }
-
-    /// A command of the browser's own protocol (<https://chromedevtools.github.io/devtools-protocol/>).
-    pub(crate) async fn command(&self, name: &'static str, params: Value) {
-        within(self.client.issue_cmd(DevTools { name, params })).await.unwrap();
     }
 
     /// Closes the browser.
@@ -276,23 +308,6 @@ impl WebDriverCompatibleCommand for BrowserLog {
 
     fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
         (Method::POST, Some(json!({ "type": "browser" }).to_string()))
-    }
-}
-
-/// A command of Chromium's own, by way of chromedriver.
-#[derive(Debug)]
-struct DevTools {
-    name: &'static str,
-    params: Value,
-}
-
-impl WebDriverCompatibleCommand for DevTools {
-    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
-        (Method::POST, Some(json!({ "cmd": self.name, "params": self.params }).to_string()))
     }
 }
 

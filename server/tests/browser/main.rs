@@ -9,6 +9,7 @@ mod server;
 use std::time::{Duration, Instant};
 
 use chromium::{Camera, Chromium};
+use fantoccini::key::Key;
 use picture::Look;
 use proxy::Proxy;
 use server::{Native, Server};
@@ -29,9 +30,9 @@ async fn two_browsers_and_two_native_clients_see_each_other_in_the_right_places(
     let looks = [Look(0), Look(1), Look(2), Look(3)];
     let _natives =
         [Native::join(&server, "client1", looks[0]).await, Native::join(&server, "client2", looks[1]).await];
-    let one = chromium.open(&server, "?id=client3&name=Three&autojoin=1", Camera::Shows(looks[2])).await;
+    let one = chromium.open(&server, "?id=client3&name=Three&autojoin=1", Camera::shows(looks[2])).await;
     one.state("live").await;
-    let two = chromium.open(&server, "?id=client4&name=Four", Camera::Shows(looks[3])).await;
+    let two = chromium.open(&server, "?id=client4&name=Four", Camera::shows(looks[3])).await;
     two.click("join").await;
     two.state("live").await;
 
@@ -55,7 +56,7 @@ async fn two_browsers_and_two_native_clients_see_each_other_in_the_right_places(
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_leaves_is_gone_and_may_join_again() {
     let Some((_turn, server, chromium)) = stage(&[]).await else { return };
-    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(1))).await;
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;
     page.state("live").await;
     page.shows(0, 2, Look(1)).await;
     let watcher = chromium.open(&server, "", Camera::Denied).await;
@@ -75,7 +76,7 @@ async fn whoever_leaves_is_gone_and_may_join_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_tab_frees_its_seat_within_a_second() {
     let Some((_turn, server, chromium)) = stage(&[]).await else { return };
-    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(1))).await;
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;
     page.shows(0, 2, Look(1)).await;
     let watcher = chromium.open(&server, "", Camera::Denied).await;
     watcher.click("watch").await;
@@ -91,9 +92,9 @@ async fn a_closed_tab_frees_its_seat_within_a_second() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_killed_and_started_again_finds_everybody_at_their_places() {
     let Some((_turn, mut server, chromium)) = stage(&[]).await else { return };
-    let one = chromium.open(&server, "?id=one&autojoin=1", Camera::Shows(Look(1))).await;
+    let one = chromium.open(&server, "?id=one&autojoin=1", Camera::shows(Look(1))).await;
     one.shows(0, 2, Look(1)).await;
-    let two = chromium.open(&server, "?id=two&autojoin=1", Camera::Shows(Look(2))).await;
+    let two = chromium.open(&server, "?id=two&autojoin=1", Camera::shows(Look(2))).await;
     two.shows(1, 2, Look(2)).await;
     server.kill().await;
     for page in [&one, &two] {
@@ -114,7 +115,7 @@ async fn a_server_that_was_killed_and_started_again_finds_everybody_at_their_pla
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reload_comes_back_to_its_place() {
     let Some((_turn, server, chromium)) = stage(&[]).await else { return };
-    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(1))).await;
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;
     page.shows(0, 2, Look(1)).await;
     let _other = Native::join(&server, "other", Look(3)).await;
     page.reload().await;
@@ -139,7 +140,7 @@ async fn a_camera_that_is_denied_is_explained_and_the_name_is_in_the_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_camera_goes_off_and_on_by_its_button() {
     let Some((_turn, server, chromium)) = stage(&[]).await else { return };
-    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(2))).await;
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(2))).await;
     page.shows(0, 2, Look(2)).await;
     page.click("camera").await;
     page.is_black(0, 2).await;
@@ -156,7 +157,7 @@ async fn a_tile_that_is_clicked_is_large_until_escape() {
     let page = chromium.open(&server, "", Camera::Denied).await;
     page.click("watch").await;
     page.shows(3, 2, Look(3)).await;
-    page.run("document.querySelector('[data-client-id=client4]').click()").await;
+    page.click_on("[data-client-id=client4]").await;
     page.until("document.querySelector('[data-client-id=client4]').dataset.large").await;
     // The mosaic is twice as large, and its last quarter fills the frame.
     page.until(
@@ -165,8 +166,12 @@ async fn a_tile_that_is_clicked_is_large_until_escape() {
          return Math.abs(mosaic.width - 2 * frame.width) < 2 && Math.abs(mosaic.right - frame.right) < 2; })()",
     )
     .await;
-    page.press("Escape").await;
+    page.type_into("body", Key::Escape).await;
     page.until("!document.querySelector('[data-large]')").await;
+    for is_large in [true, false] {
+        page.type_into("[data-client-id=client4]", Key::Enter).await;
+        page.until(&format!("!!document.querySelector('[data-large]') === {is_large}")).await;
+    }
     page.close_without_complaint().await;
 }
 
@@ -174,7 +179,7 @@ async fn a_tile_that_is_clicked_is_large_until_escape() {
 async fn an_id_that_is_taken_is_said_and_somebody_new_gets_in() {
     let Some((_turn, server, chromium)) = stage(&[]).await else { return };
     let _native = Native::join(&server, "anna", Look(3)).await;
-    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(1))).await;
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;
     page.state("failed").await;
     page.click_action(0).await;
     page.state("live").await;
@@ -189,9 +194,9 @@ async fn the_fifth_turns_the_grid_to_3x3_and_leaves_it_2x2_again() {
     for (id, look) in [("client1", Look(0)), ("client2", Look(1)), ("client3", Look(2))] {
         natives.push(Native::join(&server, id, look).await);
     }
-    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(3))).await;
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(3))).await;
     page.shows(3, 2, Look(3)).await;
-    let fifth = chromium.open(&server, "?id=eve&autojoin=1", Camera::Shows(Look(0))).await;
+    let fifth = chromium.open(&server, "?id=eve&autojoin=1", Camera::shows(Look(0))).await;
     for page in [&page, &fifth] {
         for (slot, look) in [Look(0), Look(1), Look(2), Look(3), Look(0)].into_iter().enumerate() {
             page.shows(slot, 3, look).await;
@@ -218,7 +223,7 @@ async fn the_fifth_turns_the_grid_to_3x3_and_leaves_it_2x2_again() {
 async fn who_only_watches_sees_everybody_and_is_seen_by_nobody() {
     let Some((_turn, server, chromium)) = stage(&[]).await else { return };
     let _native = Native::join(&server, "client2", Look(2)).await;
-    let page = chromium.open(&server, "?name=Nobody", Camera::Shows(Look(1))).await;
+    let page = chromium.open(&server, "?name=Nobody", Camera::shows(Look(1))).await;
     page.state("idle").await;
     page.click("watch").await;
     page.state("live").await;
@@ -240,11 +245,35 @@ async fn twenty_five_frames_a_second_go_up_a_way_of_100_ms_over_tls() {
     let Some((_turn, server, chromium)) = stage(&flags).await else { return };
     let proxy = Proxy::start(server.address, Duration::from_millis(100)).await;
     let address = server.page_by(proxy.address, "?id=anna&autojoin=1");
-    let page = chromium.open_at(&address, Camera::Shows(Look(1))).await;
+    let page = chromium.open_at(&address, Camera::shows(Look(1))).await;
     page.shows(0, 2, Look(1)).await;
     let figure = |name: &str| format!("parseFloat(document.getElementById('stats').dataset.{name})");
     page.until(&format!("{} >= 25 && {} >= 100", figure("framesUp"), figure("roundTrip"))).await;
     page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_page_draws_nothing_and_is_not_taken_for_dead() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;
+    page.shows(0, 2, Look(1)).await;
+    page.minimise().await;
+    assert_eq!(page.run("return document.hidden").await, true);
+
+    let watcher = chromium.open(&server, "", Camera::Denied).await;
+    watcher.click("watch").await;
+    watcher.shows(0, 2, Look(1)).await;
+    // Silence is noticed after three seconds.
+    let stale = "document.querySelector('[data-client-id=anna].stale')";
+    assert!(watcher.is_never(stale, Duration::from_secs(5)).await, "it says that it lives");
+    let _native = Native::join(&server, "client2", Look(2)).await;
+    watcher.shows(1, 2, Look(2)).await;
+    assert!(!Look(2).is_shown(&page.canvas().await, 1, 2), "nobody sees it, so nothing is drawn");
+
+    page.restore().await;
+    page.shows(1, 2, Look(2)).await;
+    page.close_without_complaint().await;
+    watcher.close_without_complaint().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,7 +306,7 @@ async fn over_tls_with_the_servers_own_certificate_it_is_the_same_call() {
     let flags = ["--tls", "self-signed", "--tls-dir", folder.path().to_str().unwrap()];
     let Some((_turn, server, chromium)) = stage(&flags).await else { return };
     let _native = Native::join(&server, "client1", Look(0)).await;
-    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Shows(Look(2))).await;
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(2))).await;
     page.shows(1, 2, Look(2)).await;
     page.shows(0, 2, Look(0)).await;
     page.until("location.protocol === 'https:'").await;

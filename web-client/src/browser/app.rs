@@ -60,6 +60,11 @@ pub(crate) enum Message {
         answer: Result<PushFrameResponse, Status>,
     },
     Decoded(Mosaic, Option<ImageBitmap>),
+    /// The link was copied, or can be read only.
+    Invited {
+        link: String,
+        is_copied: bool,
+    },
     Tick,
     Visibility,
     Online,
@@ -133,6 +138,7 @@ struct App {
     asking: Option<Task>,
     last_asked: u32,
     listing: Option<Task>,
+    inviting: Option<Task>,
     devices: Vec<Device>,
     /// Whether this person wants to be seen.
     wants_camera: bool,
@@ -173,6 +179,7 @@ impl App {
             asking: None,
             last_asked: 0,
             listing: None,
+            inviting: None,
             devices: Vec::new(),
             wants_camera: true,
             camera_error: None,
@@ -229,6 +236,11 @@ impl App {
             Message::FeedEnded(_) => {}
             Message::Devices(devices) => self.list(devices),
             Message::DevicesChanged => self.devices_changed(),
+            Message::Invited { link, is_copied } => {
+                let texts = self.texts;
+                let words = if is_copied { texts.invite_copied } else { texts.invite_link };
+                self.complaint = Some(fill(words, &link));
+            }
             Message::Visibility => self.screen.go_on(is_seen()),
             Message::Online => self.happen(Event::TryNow),
             Message::Frozen => self.happen(Event::Frozen),
@@ -275,8 +287,10 @@ impl App {
             }
             Press::Invite => {
                 let link = identity::invite(&self.address.room);
-                view::copy(&link);
-                self.complaint = Some(fill(self.texts.invite_copied, &link));
+                self.inviting = Some(Task::spawn(async move {
+                    let is_copied = identity::copy(&link).await;
+                    tell(Message::Invited { link, is_copied });
+                }));
             }
             Press::Tile(slot) => self.labels.toggle(slot),
             Press::Escape => self.labels.enlarge(None),
@@ -299,8 +313,10 @@ impl App {
 
     fn save(&mut self) {
         let Some(jpeg) = self.screen.shown() else { return };
-        if let Err(error) = blob(jpeg).and_then(|blob| view::save(&blob, "tessera.jpg")) {
-            self.complain(format!("{error:?}"));
+        if let Err(error) =
+            blob(jpeg).and_then(|blob| view::save(&blob, &format!("Tessera {}.jpg", view::moment())))
+        {
+            self.complain(dom::words(&error));
         }
     }
 

@@ -232,7 +232,7 @@ fn tracks(stream: &MediaStream) -> Vec<MediaStreamTrack> {
 /// What the browser's error means (<https://www.w3.org/TR/mediacapture-streams/#dom-mediadevices-getusermedia>).
 fn reason(error: &JsValue) -> CameraError {
     let Some(error) = error.dyn_ref::<DomException>() else {
-        return CameraError::Other(error.as_string().unwrap_or_else(|| format!("{error:?}")));
+        return CameraError::Other(dom::words(error));
     };
     match error.name().as_str() {
         "NotAllowedError" | "SecurityError" => CameraError::Denied,

@@ -10,11 +10,11 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{Document, Element, EventTarget, HtmlElement, Window};
 
 pub(crate) fn window() -> Window {
-    web_sys::window().expect("the page runs in a window")
+    web_sys::window().expect_throw("the page runs in a window")
 }
 
 pub(crate) fn document() -> Document {
-    window().document().expect("a window has its document")
+    window().document().expect_throw("a window has its document")
 }
 
 /// The element of `index.html` with that id.
@@ -25,7 +25,7 @@ pub(crate) fn by_id<T: JsCast>(id: &str) -> T {
 
 /// All elements that `selector` finds.
 pub(crate) fn all(selector: &str) -> Vec<Element> {
-    let found = document().query_selector_all(selector).expect("the selectors are ours");
+    let found = document().query_selector_all(selector).expect_throw("the selectors are ours");
     (0..found.length()).filter_map(|index| found.get(index)?.dyn_into().ok()).collect()
 }
 
@@ -36,7 +36,9 @@ pub(crate) fn on<E: FromWasmAbi + 'static>(
     react: impl FnMut(E) + 'static,
 ) {
     let closure = Closure::<dyn FnMut(E)>::new(react);
-    target.add_event_listener_with_callback(event, closure.as_ref().unchecked_ref()).expect("events exist");
+    target
+        .add_event_listener_with_callback(event, closure.as_ref().unchecked_ref())
+        .expect_throw("events exist");
     closure.forget();
 }
 
@@ -62,6 +64,12 @@ pub(crate) fn decimal(number: f64, digits: u8) -> String {
     js_sys::Number::from(number).to_fixed(digits).map(String::from).unwrap_or_default()
 }
 
+/// What a browser says of an error.
+pub(crate) fn words(error: &JsValue) -> String {
+    let message = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
+    message.or_else(|| error.as_string()).unwrap_or_default()
+}
+
 /// Sets an attribute, or takes it away.
 pub(crate) fn set(element: &Element, name: &str, value: Option<&str>) {
     // Only a name that is none fails, and the names are ours.
@@ -75,7 +83,7 @@ pub(crate) fn set(element: &Element, name: &str, value: Option<&str>) {
 
 /// A new element, which is nowhere yet.
 pub(crate) fn create(tag: &str) -> Element {
-    document().create_element(tag).expect("the tags are ours")
+    document().create_element(tag).expect_throw("the tags are ours")
 }
 
 /// A new element with words in it.
@@ -87,7 +95,7 @@ pub(crate) fn text_element(tag: &str, text: &str) -> Element {
 
 /// Puts an element at the end of another.
 pub(crate) fn append(parent: &Element, child: &Element) {
-    parent.append_child(child).expect("elements have children");
+    parent.append_child(child).expect_throw("elements have children");
 }
 
 /// Sets a property of an element's style.

@@ -1,5 +1,8 @@
 //! Who this page is: from its address, from what the tab remembers, or by chance.
 
+use js_sys::Reflect;
+use wasm_bindgen::UnwrapThrowExt;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{Storage, UrlSearchParams};
 
 use super::dom::window;
@@ -51,6 +54,16 @@ pub(crate) fn invite(room: &str) -> String {
     }
 }
 
+/// Copies text for other programs; whether that is possible, and allowed.
+pub(crate) async fn copy(text: &str) -> bool {
+    // Only secure pages have a clipboard.
+    let clipboard = Reflect::get(&window().navigator(), &"clipboard".into());
+    if clipboard.is_ok_and(|clipboard| clipboard.is_undefined()) {
+        return false;
+    }
+    JsFuture::from(window().navigator().clipboard().write_text(text)).await.is_ok()
+}
+
 /// The tab's client id: the address's, the remembered one, or a new one.
 pub(crate) fn client_id(address: &Address) -> String {
     let id = address.id.clone().or_else(|| get(&tab()?, ID)).unwrap_or_else(random);
@@ -69,7 +82,7 @@ pub(crate) fn renew() -> String {
 fn random() -> String {
     let mut bytes = [0; 8];
     let filled = window().crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes));
-    filled.expect("every browser with WebAssembly has chance, on pages that are not secure too");
+    filled.expect_throw("every browser with WebAssembly has chance, on pages that are not secure too");
     format!("web-{:016x}", u64::from_be_bytes(bytes))
 }
 

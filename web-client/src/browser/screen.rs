@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use js_sys::{Array, Uint8Array};
 use tessera_wire::{Layout, TileInfo};
-use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen::{JsCast, UnwrapThrowExt};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, CanvasRenderingContext2d, HtmlCanvasElement, ImageBitmap};
 
@@ -32,7 +32,7 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn new(canvas: HtmlCanvasElement) -> Self {
-        let context = canvas.get_context("2d").ok().flatten().expect("a canvas has a 2d context");
+        let context = canvas.get_context("2d").ok().flatten().expect_throw("a canvas has a 2d context");
         Self { canvas, context: context.unchecked_into(), decoding: None, next: None, shown: None }
     }
 

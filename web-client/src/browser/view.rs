@@ -7,7 +7,7 @@ use web_sys::{
 };
 
 use super::camera::Device;
-use super::dom::{all, append, by_id, create, document, say, set, text_element, window};
+use super::dom::{all, append, by_id, create, document, say, set, text_element};
 use super::pressing;
 use crate::notice::{Notice, Press};
 use crate::texts::{Texts, fill};
@@ -44,12 +44,24 @@ impl View {
         }
         set(&self.status, "data-state", Some(name));
         say(&self.status, words);
-        by_id::<HtmlElement>("lobby").set_hidden(in_call);
-        by_id::<HtmlElement>("call").set_hidden(!in_call);
+        self.turn_to_call(in_call);
         let is_joining = name == "joining";
         for id in ["join", "watch"] {
             by_id::<HtmlButtonElement>(id).set_disabled(is_joining);
         }
+    }
+
+    /// Shows the call or what is before it. The focus, which is on what is hidden now, goes along.
+    fn turn_to_call(&self, in_call: bool) {
+        let (lobby, call) = (by_id::<HtmlElement>("lobby"), by_id::<HtmlElement>("call"));
+        if call.hidden() != in_call {
+            return;
+        }
+        lobby.set_hidden(in_call);
+        call.set_hidden(!in_call);
+        let next: HtmlElement = by_id(if in_call { "call" } else { "join" });
+        // An element that cannot have the focus does not take it.
+        let _focused = next.focus();
     }
 
     /// Tells those who listen to the page who came and who went.
@@ -99,7 +111,7 @@ impl View {
     /// Shows what the camera button does and what is sent.
     pub(crate) fn sending(&self, is_on: bool, is_screen: bool, is_spectator: bool) {
         let camera = by_id::<HtmlElement>("camera");
-        set(&camera, "aria-pressed", Some(if is_on { "false" } else { "true" }));
+        set(&camera, "data-off", (!is_on).then_some(""));
         label(&camera, if is_on { self.texts.camera_off } else { self.texts.camera_on });
         set(&by_id("share"), "aria-pressed", Some(if is_screen { "true" } else { "false" }));
         for id in ["camera", "share"] {
@@ -195,6 +207,13 @@ fn define(list: &Element, word: &str, value: &Element) {
     append(list, value);
 }
 
+/// This moment as a part of a file's name: 2026-11-24 07.15.03.
+pub(crate) fn moment() -> String {
+    // Swedes write dates so; colons are for no name of a file.
+    let local = js_sys::Date::new_0().to_locale_string("sv", &JsValue::UNDEFINED);
+    String::from(local).replace(':', ".")
+}
+
 /// Saves bytes under a name, as the browser does with what is downloaded.
 pub(crate) fn save(blob: &web_sys::Blob, name: &str) -> Result<(), JsValue> {
     let url = web_sys::Url::create_object_url_with_blob(blob)?;
@@ -203,16 +222,4 @@ pub(crate) fn save(blob: &web_sys::Blob, name: &str) -> Result<(), JsValue> {
     link.set_download(name);
     link.click();
     web_sys::Url::revoke_object_url(&url)
-}
-
-/// Copies text; whether it worked is told by the browser's own permission.
-pub(crate) fn copy(text: &str) {
-    if dom_clipboard() {
-        let _copied = window().navigator().clipboard().write_text(text);
-    }
-}
-
-/// Only secure pages have a clipboard.
-fn dom_clipboard() -> bool {
-    js_sys::Reflect::get(&window().navigator(), &"clipboard".into()).is_ok_and(|value| !value.is_undefined())
 }

@@ -9,6 +9,7 @@ pub(super) const TEXTS: Texts = Texts {
     watch_only: "Watch without a camera",
     copy_invite: "Copy the invite link",
     invite_copied: "The invite link is copied: {}",
+    invite_link: "The invite link: {}",
     room: "Room {}",
     preview_asking: "Allow the camera, and you see here what others will see.",
     preview_off: "The camera is off.",

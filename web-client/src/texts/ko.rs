@@ -9,6 +9,7 @@ pub(super) const TEXTS: Texts = Texts {
     watch_only: "카메라 없이 보기",
     copy_invite: "초대 링크 복사",
     invite_copied: "초대 링크를 복사했습니다: {}",
+    invite_link: "초대 링크: {}",
     room: "방 {}",
     preview_asking: "카메라를 허용하면 다른 사람에게 보일 모습이 여기에 나타납니다.",
     preview_off: "카메라가 꺼져 있습니다.",

@@ -8,7 +8,7 @@ use tonic::Status;
 
 use super::{App, Message, is_seen, tell};
 use crate::browser::camera::Source;
-use crate::browser::dom::{Task, document, now};
+use crate::browser::dom::{Task, document, now, words};
 use crate::browser::encoder::Shape;
 use crate::browser::transport::{MAX_FRAME_BYTES, is_http2};
 use crate::fit;
@@ -47,7 +47,7 @@ impl App {
             quality: self.pace.quality(seat.quality),
         };
         if let Err(error) = encoder.encode(&feed.video, shape) {
-            return self.complain(fill(self.texts.camera_failed, &format!("{error:?}")));
+            return self.complain(fill(self.texts.camera_failed, &words(&error)));
         }
         self.encoding = taken_at;
         let due = self.next_picture + self.pace.interval();

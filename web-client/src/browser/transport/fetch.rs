@@ -16,6 +16,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Headers, ReadableStreamDefaultReader, RequestInit};
 
 use super::Call;
+use crate::browser::dom::words;
 
 /// The words of a refusal are read up to so many characters.
 const MAX_REASON: usize = 300;
@@ -87,8 +88,7 @@ fn copy_headers(from: &Headers, to: &mut http::HeaderMap) {
 
 /// The browser does not say why: no network, no server, or a request that it did not let through.
 fn unreachable(error: &JsValue) -> Status {
-    let reason = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
-    Status::unavailable(reason.unwrap_or_else(|| "the server cannot be reached".to_owned()))
+    Status::unavailable(words(error))
 }
 
 /// An answer that is not gRPC's: of a proxy, of the server's guard, of another program.
