@@ -21,7 +21,7 @@ mod generated {
 }
 
 pub use generated::*;
-pub use name::{MAX_NAME_BYTES, NameError, check_name};
+pub use name::{MAX_NAME_BYTES, NameError, check_name, tame_name};
 
 /// The trailer that comes with UNAVAILABLE when a server wants TLS from whoever called without it. Trying again the same
 /// way would end the same way.

@@ -38,6 +38,15 @@ pub fn check_name(text: &str) -> Result<&str, NameError> {
     }
 }
 
+/// `text`, as people type and paste it, as near to a name as can be: trimmed, without treacherous characters, and cut
+/// after the last character that fits. Empty if nothing is left, which is no name.
+pub fn tame_name(text: &str) -> String {
+    let mut name: String = text.trim().chars().filter(|&c| !is_treacherous(c)).collect();
+    name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
+    name.truncate(name.trim_end().len());
+    name
+}
+
 /// Control characters, line and paragraph separators, and what changes the direction of text
 /// (Unicode Standard Annex #9, explicit formatting characters and marks).
 fn is_treacherous(c: char) -> bool {
@@ -55,6 +64,19 @@ mod tests {
         assert_eq!(check_name(" "), Err(NameError::Empty));
         assert!(check_name(&"x".repeat(64)).is_ok());
         assert_eq!(check_name(&"é".repeat(33)), Err(NameError::TooLong(66)));
+    }
+
+    #[test]
+    fn what_was_made_tame_is_a_name_or_empty() {
+        for (text, name) in
+            [(" Zoë\u{202E}\n ", "Zoë"), ("\u{2066}", ""), ("  ", ""), ("a\tb", "ab"), ("<b>", "<b>")]
+        {
+            assert_eq!(tame_name(text), name);
+        }
+        let long = tame_name(&format!("{} {}", "가".repeat(20), "나".repeat(20)));
+        assert_eq!(long, "가".repeat(20) + " 나");
+        assert_eq!(check_name(&long), Ok(long.as_str()));
+        assert_eq!(tame_name(&format!("{} {}", "x".repeat(63), "y")), "x".repeat(63));
     }
 
     #[test]

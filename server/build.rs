@@ -165,7 +165,9 @@ fn embedded(folders: &[PathBuf], out: &Path) -> Result<String> {
 
 fn compressed(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    let parameters = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+    // Blocks of 64 KiB, for a program's parts are unlike each other.
+    let parameters =
+        brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, lgblock: 16, ..Default::default() };
     brotli::BrotliCompress(&mut &bytes[..], &mut out, &parameters)?;
     Ok(out)
 }

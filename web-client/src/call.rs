@@ -353,7 +353,8 @@ fn failure(ending: Ending) -> Option<Failure> {
 /// The pause before the next attempt: from half of a doubling step to the whole of it, by chance.
 fn pause(attempts: u32, chance: f64) -> Duration {
     let step = FIRST_PAUSE.saturating_mul(1 << attempts.min(8)).min(LONGEST_PAUSE);
-    step.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0))
+    let share = 0.5 + 0.5 * chance.clamp(0.0, 1.0);
+    Duration::from_millis((step.as_millis() as f64 * share).round() as u64)
 }
 
 #[cfg(test)]

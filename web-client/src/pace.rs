@@ -65,7 +65,7 @@ impl Pace {
 
     /// The least time between two frames.
     pub fn interval(&self) -> Duration {
-        Duration::from_secs_f64(1.0 / self.rate())
+        Duration::from_micros((1e6 / self.rate()) as u64)
     }
 
     /// Frames a second, 5 to 30.

@@ -33,7 +33,7 @@ macro_rules! texts {
 
 texts! {
     // before the call
-    your_name, camera, join, watch_only, copy_invite, invite_copied, invite_link, room,
+    your_name, guest, camera, join, watch_only, copy_invite, invite_copied, invite_link, room,
     preview_asking, preview_off,
     // in the call
     participants, controls, statistics, camera_off, camera_on, choose_camera, share_screen, full_screen,

@@ -32,7 +32,9 @@ async fn two_browsers_and_two_native_clients_see_each_other_in_the_right_places(
         [Native::join(&server, "client1", looks[0]).await, Native::join(&server, "client2", looks[1]).await];
     let one = chromium.open(&server, "?id=client3&name=Three&autojoin=1", Camera::shows(looks[2])).await;
     one.state("live").await;
-    let two = chromium.open(&server, "?id=client4&name=Four", Camera::shows(looks[3])).await;
+    // Longer than a name may be, and with what turns text around.
+    let name = "Four%E2%80%AE".to_owned() + &"%EA%B0%80".repeat(40);
+    let two = chromium.open(&server, &format!("?id=client4&name={name}"), Camera::shows(looks[3])).await;
     two.click("join").await;
     two.state("live").await;
 
@@ -40,7 +42,7 @@ async fn two_browsers_and_two_native_clients_see_each_other_in_the_right_places(
         for (slot, look) in looks.into_iter().enumerate() {
             page.shows(slot, 2, look).await;
         }
-        for (id, name) in [("client1", "client1"), ("client4", "Four")] {
+        for (id, name) in [("client1", "client1"), ("client4", "Four가")] {
             page.until(&format!(
                 "document.querySelector('[data-client-id={id}]').textContent.startsWith('{name}')"
             ))

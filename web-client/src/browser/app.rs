@@ -303,9 +303,13 @@ impl App {
             Role::Participant => self.want_feed(),
             Role::Spectator => self.drop_feed(),
         }
-        let name = self.view.name();
+        let mut name = self.view.name();
         identity::remember_name(&name);
         let client_id = identity::client_id(&self.address);
+        if name.is_empty() && identity::is_random(&client_id) {
+            // Others would see the id instead.
+            self.texts.guest.clone_into(&mut name);
+        }
         let entry = Entry { client_id, name, room: self.address.room.clone(), role };
         self.complaint = None;
         self.happen(Event::Join(entry, identity::claim()));

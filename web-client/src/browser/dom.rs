@@ -56,7 +56,7 @@ pub(crate) fn mark(name: &str) {
 
 /// A time in milliseconds, as the browser counts; what is none is zero.
 pub(crate) fn from_ms(milliseconds: f64) -> Duration {
-    Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
+    Duration::from_micros((milliseconds * 1000.0) as u64)
 }
 
 /// A number with so many digits behind the point, by the browser: Rust's own way is a tenth of the page's program.

@@ -12,6 +12,8 @@ use crate::call::Claim;
 const ID: &str = "tessera.id";
 const SESSION: &str = "tessera.session";
 const SLOT: &str = "tessera.slot";
+/// What random ids begin with.
+const RANDOM: &str = "web-";
 /// For the browser: the next call begins with these.
 const NAME: &str = "tessera.name";
 const CAMERA: &str = "tessera.camera";
@@ -78,12 +80,17 @@ pub(crate) fn renew() -> String {
     id
 }
 
+/// Whether an id says nothing about anybody.
+pub(crate) fn is_random(id: &str) -> bool {
+    id.starts_with(RANDOM)
+}
+
 /// 64 bits of chance as text: nobody has it by accident.
 fn random() -> String {
     let mut bytes = [0; 8];
     let filled = window().crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes));
     filled.expect_throw("every browser with WebAssembly has chance, on pages that are not secure too");
-    format!("web-{:016x}", u64::from_be_bytes(bytes))
+    format!("{RANDOM}{:016x}", u64::from_be_bytes(bytes))
 }
 
 /// The place that this tab had before it was loaded anew.

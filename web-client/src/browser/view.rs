@@ -1,5 +1,6 @@
 //! What is in the document beside the tiles: buttons, notices, the panel, the camera's picture.
 
+use tessera_wire::tame_name;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
     Element, HtmlButtonElement, HtmlDialogElement, HtmlElement, HtmlInputElement, HtmlOptionElement,
@@ -168,9 +169,9 @@ impl View {
         let _opened = by_id::<HtmlDialogElement>("chooser").show_modal();
     }
 
-    /// The name as it stands in its field.
+    /// The name in its field, as others will see it.
     pub(crate) fn name(&self) -> String {
-        by_id::<HtmlInputElement>("name").value().trim().to_owned()
+        tame_name(&by_id::<HtmlInputElement>("name").value())
     }
 
     /// Puts a name into its field, and the room above it.

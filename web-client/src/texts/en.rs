@@ -4,6 +4,7 @@ use super::Texts;
 
 pub(super) const TEXTS: Texts = Texts {
     your_name: "Your name",
+    guest: "Guest",
     camera: "Camera",
     join: "Join",
     watch_only: "Watch without a camera",

@@ -4,6 +4,7 @@ use super::Texts;
 
 pub(super) const TEXTS: Texts = Texts {
     your_name: "이름",
+    guest: "손님",
     camera: "카메라",
     join: "참가하기",
     watch_only: "카메라 없이 보기",
