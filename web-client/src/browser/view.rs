@@ -122,10 +122,13 @@ impl View {
 
     /// Lists the cameras to choose from.
     pub(crate) fn cameras(&self, devices: &[Device], chosen: Option<&str>) {
-        by_id::<HtmlElement>("camera-choice").set_hidden(devices.is_empty());
         for id in ["cameras", "cameras-in-call"] {
             let select: HtmlSelectElement = by_id(id);
             select.replace_children_with_node_0();
+            select.set_disabled(devices.is_empty());
+            if devices.is_empty() {
+                append(&select, &text_element("option", "–"));
+            }
             for (index, device) in devices.iter().enumerate() {
                 let numbered = || format!("{} {}", self.texts.camera, index + 1);
                 let name =
