@@ -115,8 +115,11 @@ pub fn notice(situation: &Situation<'_>, texts: &'static Texts) -> Option<Notice
     }
     let only_watches = situation.state.is_call() && situation.role == Some(Role::Spectator);
     let error = situation.camera.filter(|_| !only_watches)?;
-    let again = (texts.try_again, Press::Camera);
-    let actions = if *error == CameraError::Insecure { vec![dismiss] } else { vec![again, dismiss] };
+    let actions = match error {
+        CameraError::Insecure if situation.state.is_call() => vec![dismiss],
+        CameraError::Insecure => vec![(texts.watch_instead, Press::Watch), dismiss],
+        _ => vec![(texts.try_again, Press::Camera), dismiss],
+    };
     Some(Notice { text: camera(error, texts), actions })
 }
 
@@ -210,11 +213,12 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_not_secure_is_told_what_to_do_and_not_to_try_again() {
+    fn a_page_that_is_not_secure_is_told_what_to_do_and_offered_to_watch() {
         let insecure = Situation { camera: Some(&CameraError::Insecure), ..in_state(&State::Idle) };
         let notice = told(insecure).unwrap();
         assert!(notice.text.contains("https://"));
-        assert_eq!(presses(Some(notice)), [Press::Dismiss]);
+        assert_eq!(presses(Some(notice)), [Press::Watch, Press::Dismiss]);
+        assert_eq!(presses(told(Situation { state: &State::Live, ..insecure })), [Press::Dismiss]);
     }
 
     #[test]

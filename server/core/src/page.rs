@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
+
+use crate::peer::Arrival;
 
 /// No script but the page's own files, WebAssembly among them; nothing from elsewhere; no frame around it.
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
@@ -26,7 +28,7 @@ const PERMISSIONS: &str = "camera=(self), display-capture=(self), fullscreen=(se
     picture-in-picture=(self), clipboard-write=(self), microphone=(), geolocation=(), usb=(), payment=()";
 
 /// Sent with everything that is not gRPC.
-const HEADERS: [(HeaderName, &str); 8] = [
+const HEADERS: [(HeaderName, &str); 7] = [
     // Unless the response says better: errors and the health check are of this moment.
     (CACHE_CONTROL, "no-store"),
     (CONTENT_SECURITY_POLICY, POLICY),
@@ -34,9 +36,11 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (REFERRER_POLICY, "no-referrer"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
+
+/// No window that opened the page keeps a hold of it. Sent with TLS only: elsewhere browsers ignore it, and complain.
+const APART: (HeaderName, &str) = (HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
 
 /// What a browser must ask about each time, and gets only if it changed.
 const ASK: &str = "no-cache";
@@ -118,8 +122,10 @@ impl Page {
 
 /// Everything of the page, and every error, with the headers that make a browser careful.
 pub(crate) fn careful<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router.layer(map_response(async |mut response: Response| {
-        for (name, value) in HEADERS {
+    router.layer(from_fn(async |request: Request, next: Next| {
+        let is_secure = request.extensions().get::<Arrival>().is_some_and(|arrival| arrival.secure);
+        let mut response = next.run(request).await;
+        for (name, value) in HEADERS.into_iter().chain(is_secure.then_some(APART)) {
             response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
         }
         response

@@ -46,10 +46,13 @@ async fn tls_and_plain_and_both_http_share_one_port() {
         let page =
             send(Box::new(stream), version, request("GET", "/healthz", &[("host", "localhost")], "")).await;
         assert!(page.status == 200 && page.text() == "ok\n", "{page:?}");
+        // Browsers ignore this one without TLS, and complain.
+        assert_eq!(page.header("cross-origin-opener-policy"), "same-origin");
         let stream = TcpStream::connect(server.address).await.unwrap();
         let page =
             send(Box::new(stream), version, request("GET", "/healthz", &[("host", "localhost")], "")).await;
         assert!(page.status == 200 && page.text() == "ok\n", "{page:?}");
+        assert_eq!(page.header("cross-origin-opener-policy"), "");
     }
     let both = trusting(&files.certificate(), &["http/1.1", "h2"]);
     let stream = handshake(server.address, &both, "127.0.0.1").await.unwrap();

@@ -22,8 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// So long a condition is waited for in the page, which then says how things stand instead.
 const WAIT: Duration = Duration::from_secs(30);
 
+/// A name of this machine that browsers do not take for it: pages from there are not secure without TLS.
+pub(crate) const ELSEWHERE: &str = "elsewhere.test";
+
 /// What every browser is started with: no window, no network of its own, and a camera that is a file.
-const FLAGS: [&str; 11] = [
+const FLAGS: [&str; 12] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -35,6 +38,7 @@ const FLAGS: [&str; 11] = [
     "--hide-scrollbars",
     "--use-fake-device-for-media-stream",
     "--window-size=1280,860",
+    "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
 ];
 
 /// `future`'s result, or a failed test if it hangs.

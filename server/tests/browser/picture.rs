@@ -22,8 +22,24 @@ impl Look {
 
     /// The colour at a place of the picture.
     fn colour(self, x: u32, y: u32) -> [u8; 3] {
-        let square = 40 * (self.0 as u32 + 2);
+        let square = self.square();
         Self::COLOURS[self.0][((x / square + y / square) % 2) as usize]
+    }
+
+    /// A script that paints it over a canvas of [`SIZE`], whose context is `context`.
+    pub(crate) fn painting(self) -> String {
+        let square = self.square();
+        let colours = Self::COLOURS[self.0].map(|[red, green, blue]| format!("rgb({red} {green} {blue})"));
+        format!(
+            "for (let x = 0; x < 640; x += {square}) for (let y = 0; y < 480; y += {square}) {{ \
+             context.fillStyle = {colours:?}[(x + y) / {square} % 2]; \
+             context.fillRect(x, y, {square}, {square}); }}"
+        )
+    }
+
+    /// A square's side.
+    fn square(self) -> u32 {
+        40 * (self.0 as u32 + 2)
     }
 
     pub(crate) fn jpeg(self) -> Vec<u8> {

@@ -137,8 +137,10 @@ fn ideal(value: &JsValue) -> JsValue {
     wish.into()
 }
 
+/// The browser's cameras. Pages that are not secure have none.
 fn devices() -> Result<MediaDevices, JsValue> {
-    window().navigator().media_devices()
+    let devices = window().navigator().media_devices()?;
+    if devices.is_undefined() { Err(JsValue::UNDEFINED) } else { Ok(devices) }
 }
 
 /// Plays the stream and tells of each of its pictures, and of its end.
