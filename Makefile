@@ -59,7 +59,7 @@ $(PYTHON): server/core/tests/python/requirements.txt
 	  echo "no Python clients in the tests: SKIP_E2E=1 or no python3"; \
 	else scripts/venv.sh target/python $<; fi
 
-# The official JavaScript client, for the test of docs/pages.md.
+# The official JavaScript client, for the test of docs/own-page.md.
 $(JAVASCRIPT): server/core/tests/javascript/package-lock.json
 	@if [ "$(SKIP_E2E)" = 1 ]; then echo "no JavaScript client in the tests: SKIP_E2E=1"; \
 	else scripts/npm.sh target/javascript $(<D); fi

@@ -1,4 +1,4 @@
-//! The call of docs/pages.md works as printed, with the official JavaScript client, which `make test` installs into
+//! The call of docs/own-page.md works as printed, with the official JavaScript client, which `make test` installs into
 //! target/javascript.
 
 mod support;
@@ -11,9 +11,9 @@ use tempfile::TempDir;
 use tessera_server_core::{Config, Guard};
 use tokio::process::Command;
 
-/// The first block of docs/pages.md in this language.
+/// The first block of docs/own-page.md in this language.
 fn printed(language: &str) -> String {
-    let page = std::fs::read_to_string(root().join("docs/pages.md")).unwrap();
+    let page = std::fs::read_to_string(root().join("docs/own-page.md")).unwrap();
     let (_, rest) = page.split_once(&format!("\n```{language}\n")).expect("it shows how");
     let (block, _) = rest.split_once("\n```\n").unwrap();
     block.to_owned()

@@ -1,4 +1,4 @@
-// A page of `origin` without a browser, by connect-web and the code of docs/pages.md.
+// A page of `origin` without a browser, by connect-web and the code of docs/own-page.md.
 //
 // Usage: client.js SERVER ORIGIN
 //
