@@ -176,7 +176,9 @@ pub(crate) fn distrust(fault: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "it is not valid yet".to_owned()
         }
-        CertificateError::NotValidForName => "it is for another name".to_owned(),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another name".to_owned()
+        }
         CertificateError::Other(OtherError(why)) => why.to_string(),
         other => other.to_string(),
     }

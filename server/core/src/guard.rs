@@ -10,7 +10,9 @@
 mod names;
 mod plain;
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,9 +21,11 @@ use axum::http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::{Either, Ready, ready};
+use tessera_wire::NEEDS_TLS;
 use tessera_wire::video_processing_service_server::SERVICE_NAME;
 use tower_http::cors::CorsLayer;
 use tower_layer::Layer;
@@ -45,10 +49,11 @@ const REQUEST_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("grpc-timeout"),
 ];
 /// What they read.
-const RESPONSE_HEADERS: [HeaderName; 3] = [
+const RESPONSE_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("grpc-status"),
     HeaderName::from_static("grpc-message"),
     HeaderName::from_static("grpc-status-details-bin"),
+    HeaderName::from_static(NEEDS_TLS),
 ];
 
 /// What requests are held against.
@@ -103,25 +108,55 @@ impl Guard {
 }
 
 /// Answers what may not pass, and passes the rest on.
-async fn guarded(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+async fn guarded(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
     let Some(&arrival) = request.extensions().get::<Arrival>() else {
         // Every connection that we accept has one, so this is our fault.
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let asked = Asked::of(&request, arrival);
-    if let Some(answer) = plain::answer(&asked, &guard) {
-        debug!(?answer, "it needs TLS");
-        return answer.into_response();
+    let (from_elsewhere, content) = (asked.is_from_elsewhere(&guard), asked.content);
+    let mut rest = match judge(&asked, &guard) {
+        Ok(()) => {
+            content.write_plainly(request.headers_mut());
+            Rest::Next(next)
+        }
+        Err(answer) => {
+            debug!(?answer, "refused");
+            Rest::Answer(answer.into_response())
+        }
+    };
+    // The browser of a page from elsewhere asks for the headers of CORS, also to let it read why it is refused.
+    let answered =
+        if from_elsewhere { guard.cors.layer(rest).call(request).await } else { rest.call(request).await };
+    match answered {
+        Ok(response) => response,
+        Err(never) => match never {},
     }
-    match judge(&asked, &guard) {
-        Ok(Pass::Plainly) => next.run(request).await,
-        Ok(Pass::WithCors) => match guard.cors.layer(next).call(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        },
-        Err(refusal) => {
-            debug!(?refusal, "refused");
-            refusal.into_response()
+}
+
+/// How a request goes on: to the routes, or not at all.
+#[derive(Debug)]
+enum Rest {
+    Next(Next),
+    Answer(Response),
+}
+
+impl Service<Request> for Rest {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<<Next as Service<Request>>::Future, Ready<Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        match self {
+            Self::Next(next) => next.poll_ready(context),
+            Self::Answer(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match self {
+            Self::Next(next) => Either::Left(next.call(request)),
+            Self::Answer(response) => Either::Right(ready(Ok(std::mem::take(response)))),
         }
     }
 }
@@ -136,7 +171,10 @@ struct Asked<'a> {
     /// Whether it is for the gRPC service.
     is_call: bool,
     content: Content,
+    version: Version,
     host: Option<Host>,
+    /// Whether it names its host once, as HTTP/1.1 demands (RFC 9112 section 3.2).
+    is_addressed: bool,
     caller: Caller,
     is_preflight: bool,
 }
@@ -146,6 +184,8 @@ struct Asked<'a> {
 enum Content {
     Grpc,
     GrpcWeb,
+    /// Of gRPC-Web too, in base64.
+    GrpcWebText,
     /// Of gRPC-Web's family, and nothing that is known.
     StrangeGrpcWeb,
     Other,
@@ -174,10 +214,17 @@ impl<'a> Asked<'a> {
                 path.strip_prefix(SERVICE_NAME).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }),
             content: Content::of(headers),
+            version: request.version(),
             host: host(request),
+            is_addressed: request.version() != Version::HTTP_11 || headers.get_all(HOST).iter().count() == 1,
             caller: Caller::of(headers),
             is_preflight: method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD),
         }
+    }
+
+    /// Whether it is a call, or its preflight, of a page of another origin that may call.
+    fn is_from_elsewhere(&self, guard: &Guard) -> bool {
+        self.is_call && judge_page(self, guard) == Ok(true)
     }
 
     fn scheme(&self) -> Scheme {
@@ -212,12 +259,31 @@ impl Content {
         let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match essence.as_str() {
             "application/grpc" | "application/grpc+proto" => Self::Grpc,
-            "application/grpc-web"
-            | "application/grpc-web+proto"
-            | "application/grpc-web-text"
-            | "application/grpc-web-text+proto" => Self::GrpcWeb,
+            "application/grpc-web" | "application/grpc-web+proto" => Self::GrpcWeb,
+            "application/grpc-web-text" | "application/grpc-web-text+proto" => Self::GrpcWebText,
             other if other.starts_with("application/grpc-web") => Self::StrangeGrpcWeb,
             _ => Self::Other,
+        }
+    }
+
+    fn is_web(self) -> bool {
+        matches!(self, Self::GrpcWeb | Self::GrpcWebText | Self::StrangeGrpcWeb)
+    }
+
+    /// Its usual name, if it has one.
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Grpc => Some("application/grpc"),
+            Self::GrpcWeb => Some("application/grpc-web+proto"),
+            Self::GrpcWebText => Some("application/grpc-web-text+proto"),
+            Self::StrangeGrpcWeb | Self::Other => None,
+        }
+    }
+
+    /// Writes it as the service reads it, which knows neither parameters nor capitals.
+    fn write_plainly(self, headers: &mut HeaderMap) {
+        if let Some(name) = self.name().filter(|_| self.is_web()) {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(name));
         }
     }
 }
@@ -232,17 +298,11 @@ impl Caller {
     }
 }
 
-/// How a request goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pass {
-    Plainly,
-    /// It is a call of a page from elsewhere: its browser asks for the headers of CORS.
-    WithCors,
-}
-
 /// Why a request is answered here.
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
+    NotWithoutTls(plain::Answer),
+    Unaddressed,
     NoOrigin,
     OriginOfNowhere,
     ForeignOrigin(Origin),
@@ -250,23 +310,27 @@ enum Refusal {
     ForeignHost(Host),
     NotPost,
     NotGrpc,
+    GrpcOverHttp1,
 }
 
-/// Whether `asked` may pass, and how.
-fn judge(asked: &Asked<'_>, guard: &Guard) -> Result<Pass, Refusal> {
-    let from_elsewhere = judge_page(asked, guard)?;
-    if !asked.is_call {
-        return Ok(Pass::Plainly);
+/// Whether `asked` may pass.
+fn judge(asked: &Asked<'_>, guard: &Guard) -> Result<(), Refusal> {
+    if let Some(answer) = plain::answer(asked, guard) {
+        return Err(Refusal::NotWithoutTls(answer));
     }
-    if from_elsewhere && asked.is_preflight {
-        return Ok(Pass::WithCors);
+    let from_elsewhere = judge_page(asked, guard)?;
+    if !asked.is_addressed {
+        return Err(Refusal::Unaddressed);
+    }
+    if !asked.is_call || (from_elsewhere && asked.is_preflight) {
+        return Ok(());
     }
     if asked.method != Method::POST {
         return Err(Refusal::NotPost);
     }
     match asked.content {
-        Content::Grpc | Content::GrpcWeb if from_elsewhere => Ok(Pass::WithCors),
-        Content::Grpc | Content::GrpcWeb => Ok(Pass::Plainly),
+        Content::Grpc if asked.version < Version::HTTP_2 => Err(Refusal::GrpcOverHttp1),
+        Content::Grpc | Content::GrpcWeb | Content::GrpcWebText => Ok(()),
         Content::StrangeGrpcWeb | Content::Other => Err(Refusal::NotGrpc),
     }
 }
@@ -274,9 +338,7 @@ fn judge(asked: &Asked<'_>, guard: &Guard) -> Result<Pass, Refusal> {
 /// Whether the request is from a page of another origin that may ask, rather than from our own or from none.
 fn judge_page(asked: &Asked<'_>, guard: &Guard) -> Result<bool, Refusal> {
     let origin = match &asked.caller {
-        Caller::Program if !matches!(asked.content, Content::GrpcWeb | Content::StrangeGrpcWeb) => {
-            return Ok(false);
-        }
+        Caller::Program if !asked.content.is_web() => return Ok(false),
         Caller::Program => return Err(Refusal::NoOrigin),
         Caller::Nowhere => return Err(Refusal::OriginOfNowhere),
         Caller::Page(origin) => origin,
@@ -297,6 +359,11 @@ fn judge_page(asked: &Asked<'_>, guard: &Guard) -> Result<bool, Refusal> {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, text) = match self {
+            Self::NotWithoutTls(answer) => return answer.into_response(),
+            Self::Unaddressed => (
+                StatusCode::BAD_REQUEST,
+                "a request of HTTP/1.1 has one Host header, which says whom it is for".to_owned(),
+            ),
             Self::NoOrigin => (
                 StatusCode::FORBIDDEN,
                 "a gRPC-Web request needs an Origin header: the address of this server, or an origin that is named \
@@ -321,6 +388,11 @@ impl IntoResponse for Refusal {
             Self::NotGrpc => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "this is a gRPC service: it takes application/grpc and application/grpc-web".to_owned(),
+            ),
+            Self::GrpcOverHttp1 => (
+                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                "gRPC needs HTTP/2, also behind a proxy; browsers speak application/grpc-web, which does not"
+                    .to_owned(),
             ),
         };
         let mut response = sentence(status, text);

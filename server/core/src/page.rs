@@ -204,7 +204,8 @@ fn lists(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|item| {
         let (item, weight) = item.trim().split_once(';').unwrap_or((item.trim(), ""));
-        let is_refused = matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
+        let weight = weight.trim().to_ascii_lowercase();
+        let is_refused = matches!(weight.as_str(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
         item.trim().trim_start_matches("W/") == wanted && !is_refused
     })
 }

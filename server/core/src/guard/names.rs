@@ -170,7 +170,9 @@ impl FromStr for HostName {
 
     fn from_str(text: &str) -> Result<Self, HostNameError> {
         let host = text.trim().to_ascii_lowercase();
-        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&host);
+        // The dot of the root, which neither certificates nor browsers' addresses have.
+        let host = host.strip_suffix('.').unwrap_or(&host);
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         ServerName::try_from(bare).map_err(|_| HostNameError)?;
         Ok(Self(bare.to_owned()))
     }
@@ -233,7 +235,7 @@ mod tests {
     #[test]
     fn a_host_name_has_no_scheme_and_no_port() {
         for (text, name) in
-            [("Call.Example.org", "call.example.org"), ("[::1]", "::1"), ("10.0.0.1", "10.0.0.1")]
+            [("Call.Example.org.", "call.example.org"), ("[::1]", "::1"), ("10.0.0.1", "10.0.0.1")]
         {
             assert_eq!(text.parse::<HostName>().unwrap().to_string(), name);
         }

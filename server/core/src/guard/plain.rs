@@ -5,7 +5,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tessera_wire::NEEDS_TLS;
 
-use super::{Asked, Content, Guard, Host, foreign_host, sentence};
+use super::{Asked, Guard, Host, foreign_host, sentence};
 use crate::config::Plain;
 
 /// The code UNAVAILABLE, as it goes over the wire.
@@ -36,22 +36,22 @@ pub(super) fn answer(asked: &Asked<'_>, guard: &Guard) -> Option<Answer> {
         // Such a connection was closed before it could ask.
         Plain::Never => false,
     };
-    if asked.arrival.secure || may_be_plain {
+    // A preflight carries nothing, and the call behind it is told better.
+    if asked.arrival.secure || may_be_plain || (asked.is_preflight && asked.is_from_elsewhere(guard)) {
         return None;
     }
-    Some(match (asked.content, asked.method) {
-        (Content::Grpc, _) => Answer::Unavailable("application/grpc"),
-        (Content::GrpcWeb, _) => Answer::Unavailable("application/grpc-web+proto"),
-        (_, &Method::GET | &Method::HEAD) => redirect(asked, guard),
-        _ => Answer::Refused,
+    Some(match (asked.content.name(), asked.method) {
+        (Some(content), _) => Answer::Unavailable(content),
+        (None, &Method::GET | &Method::HEAD) => redirect(asked, guard),
+        (None, _) => Answer::Refused,
     })
 }
 
-/// To the same host and port, if that is this server by name or by the address that the request came to.
+/// To the same host and port, if no page but ours can be there. By which address people come, through routers and
+/// containers, only they know.
 fn redirect(asked: &Asked<'_>, guard: &Guard) -> Answer {
     let Some(host) = &asked.host else { return Answer::NoHost };
-    let local = asked.arrival.local.ip().to_canonical();
-    if guard.is_named(host) || host.address().is_some_and(|address| address.to_canonical() == local) {
+    if guard.is_ours(host) {
         Answer::Redirect(format!("https://{host}{}", asked.target))
     } else {
         Answer::ForeignHost(host.clone())

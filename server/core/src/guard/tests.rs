@@ -12,6 +12,7 @@ use tessera_wire::NEEDS_TLS;
 const CALL: &str = "/VideoProcessingService/PushFrame";
 const GRPC: &str = "application/grpc";
 const WEB: &str = "application/grpc-web+proto";
+const TEXT: &str = "application/grpc-web-text+proto";
 /// What the router answers with.
 const REACHED: &str = "reached";
 
@@ -43,6 +44,11 @@ fn guard(origins: &[&str], hosts: &[&str]) -> Router {
 
 /// A guard of a port with TLS, whose certificate is for localhost and secure.example.
 fn guard_with_tls(plain: Plain) -> Router {
+    guard_of(&[], plain)
+}
+
+/// The same, with origins that may call.
+fn guard_of(origins: &[&str], plain: Plain) -> Router {
     let folder = tempfile::tempdir().unwrap();
     let made =
         rcgen::generate_simple_self_signed(["localhost".to_owned(), "secure.example".to_owned()]).unwrap();
@@ -51,7 +57,7 @@ fn guard_with_tls(plain: Plain) -> Router {
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let source = CertificateSource::Files { certificate, key };
     let tls = Tls::open(&config::Tls { certificate: Some(source), plain }, &[]).unwrap();
-    Guard::new(&config(&[], &["named.example"]), tls.as_ref()).around(routes())
+    Guard::new(&config(origins, &["named.example"]), tls.as_ref()).around(routes())
 }
 
 fn routes() -> Router {
@@ -78,7 +84,12 @@ impl Answered {
 
 async fn ask(router: &Router, arrival: Arrival, request: &str, headers: &[(&str, &str)]) -> Answered {
     let (method, target) = request.split_once(' ').unwrap();
-    let mut request = Request::builder().method(method).uri(target).extension(arrival);
+    // An absolute target is what HTTP/2's :authority becomes; so are requests without a host.
+    let is_http_1 = target.starts_with('/') && headers.iter().any(|(name, _)| *name == "host");
+    let content = headers.iter().find(|(name, _)| *name == "content-type");
+    let is_grpc = content.is_some_and(|(_, content)| [GRPC, "application/grpc+proto"].contains(content));
+    let version = if is_http_1 && !is_grpc { Version::HTTP_11 } else { Version::HTTP_2 };
+    let mut request = Request::builder().method(method).uri(target).version(version).extension(arrival);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -273,6 +284,58 @@ async fn a_page_that_is_allowed_from_elsewhere_passes_with_its_preflight() {
 }
 
 #[tokio::test]
+async fn a_page_that_is_allowed_may_read_why_it_is_refused() {
+    let origin = "https://friend.example";
+    let router = guard(&[origin], &[]);
+    for (method, content, status) in [("POST", "application/json", 415), ("GET", "", 405)] {
+        let headers = [("host", "localhost"), ("origin", origin), ("content-type", content)];
+        let answer = ask(&router, plain(), &format!("{method} {CALL}"), &headers).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (status, origin));
+    }
+    let router = guard_of(&[origin], Plain::FromHere);
+    let asks = ("access-control-request-method", "POST");
+    let preflight = [("host", "secure.example"), ("origin", origin), asks];
+    let answer = ask(&router, plain(), &format!("OPTIONS {CALL}"), &preflight).await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, origin));
+    let answer = call(&router, plain(), "secure.example", origin).await;
+    assert_eq!((answer.header("grpc-status"), answer.header("access-control-allow-origin")), ("14", origin));
+    assert!(answer.header("access-control-expose-headers").contains(NEEDS_TLS), "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_service_gets_the_content_type_as_it_knows_it() {
+    let seen = async |headers: HeaderMap| headers["content-type"].to_str().unwrap().to_owned();
+    let router = Guard::new(&config(&[], &[]), None).around(Router::new().fallback(seen));
+    for (content, expected) in [
+        ("application/grpc-web;charset=utf-8", WEB),
+        ("APPLICATION/gRPC-Web+Proto", WEB),
+        ("application/grpc-web-text ; x=y", TEXT),
+    ] {
+        let headers = [("host", "localhost"), ("origin", "http://localhost"), ("content-type", content)];
+        assert_eq!(ask(&router, plain(), &format!("POST {CALL}"), &headers).await.body, expected);
+    }
+}
+
+#[tokio::test]
+async fn grpc_over_http_1_is_told_what_is_missing() {
+    let router = guard(&[], &[]);
+    let request = Request::builder().method("POST").uri(CALL).header("host", "localhost");
+    let request = request.header("content-type", GRPC).extension(plain()).body(Body::empty()).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 505);
+    let body = to_bytes(response.into_body(), 1 << 10).await.unwrap();
+    assert!(String::from_utf8_lossy(&body).contains("HTTP/2"));
+}
+
+#[tokio::test]
+async fn a_request_of_http_1_for_two_hosts_is_a_bad_one() {
+    let router = guard(&[], &[]);
+    let answer = ask(&router, plain(), "GET /", &[("host", "localhost"), ("host", "localhost")]).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert!(ask(&router, plain(), "GET /", &[("host", "localhost")]).await.is_reached());
+}
+
+#[tokio::test]
 async fn a_preflight_of_a_page_that_is_not_allowed_gets_nothing() {
     let router = guard(&["https://friend.example"], &[]);
     for (host, origin) in [("localhost", "https://evil.example"), ("evil.example", "https://friend.example")]
@@ -291,6 +354,8 @@ async fn with_tls_a_page_from_another_machine_is_redirected_to_https_at_the_same
         ("secure.example:50051", "https://secure.example:50051/?room=a%20b"),
         ("named.example", "https://named.example/?room=a%20b"),
         ("192.168.0.7:50051", "https://192.168.0.7:50051/?room=a%20b"),
+        // Of a router or of a container's host, which hands the port on.
+        ("203.0.113.9:8443", "https://203.0.113.9:8443/?room=a%20b"),
     ] {
         for method in ["GET", "HEAD"] {
             let answer = ask(&router, plain(), &format!("{method} /?room=a%20b"), &[("host", host)]).await;
@@ -303,13 +368,9 @@ async fn with_tls_a_page_from_another_machine_is_redirected_to_https_at_the_same
 #[tokio::test]
 async fn nobody_is_redirected_to_a_host_that_is_not_ours() {
     let router = guard_with_tls(Plain::FromHere);
-    for host in [
-        "evil.example",
-        "192.168.0.9:50051",
-        "secure.example.evil.example",
-        "named.example@evil.example",
-        "evil.example:443#",
-    ] {
+    for host in
+        ["evil.example", "secure.example.evil.example", "named.example@evil.example", "evil.example:443#"]
+    {
         let answer = ask(&router, plain(), "GET /", &[("host", host)]).await;
         assert!(
             [400, 403].contains(&answer.status) && answer.header("location").is_empty(),
@@ -324,7 +385,9 @@ async fn nobody_is_redirected_to_a_host_that_is_not_ours() {
 #[tokio::test]
 async fn with_tls_a_plain_call_from_another_machine_is_unavailable_with_a_sentence_that_names_tls() {
     let router = guard_with_tls(Plain::FromHere);
-    for (content, back) in [(GRPC, GRPC), ("application/grpc+proto", GRPC), (WEB, WEB)] {
+    for (content, back) in
+        [(GRPC, GRPC), ("application/grpc+proto", GRPC), (WEB, WEB), ("application/grpc-web-text", TEXT)]
+    {
         let headers = [("host", "x"), ("content-type", content)];
         let answer = ask(&router, plain(), &format!("POST {CALL}"), &headers).await;
         assert_eq!((answer.status, answer.header("grpc-status"), answer.body.as_str()), (200, "14", ""));

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use ring::digest::{SHA256, digest};
 use thiserror::Error;
-use tokio_rustls::rustls::client::verify_server_name;
+use tokio_rustls::rustls::RootCertStore;
+use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, InconsistentKeys};
@@ -87,6 +89,17 @@ impl Certificate {
             }
             _ => CertificateError::Key { path: key.to_owned(), error },
         };
+        // Clients parse all of them, and some give up at the first that is none. (Old roots are of another version,
+        // which is no fault.)
+        let broken = |one| match ParsedCertificate::try_from(one) {
+            Err(error @ rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding)) => {
+                Some(error)
+            }
+            Ok(_) | Err(_) => None,
+        };
+        if let Some(error) = chain.iter().find_map(broken) {
+            return Err(refused(error));
+        }
         let shown = CertifiedKey::from_der(chain, secret, &provider()).map_err(refused)?;
         Ok(Self { shown: Arc::new(shown), leaf })
     }
@@ -107,9 +120,39 @@ impl Certificate {
         parsed.is_ok_and(|parsed| verify_server_name(&parsed, name).is_ok())
     }
 
+    /// Why clients refuse it at that time, if its days have not come or are over.
+    pub(super) fn out_of_date(&self, now: SystemTime) -> Option<rustls::Error> {
+        use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+        // Dates are looked at before whoever vouches for it, who is not known here.
+        match verify_alone(&self.leaf, now) {
+            Err(
+                error @ rustls::Error::InvalidCertificate(
+                    Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. },
+                ),
+            ) => Some(error),
+            Ok(()) | Err(_) => None,
+        }
+    }
+
     pub(super) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.leaf)
     }
+}
+
+/// Whether a certificate is good at that time, as its own trust anchor.
+pub(super) fn verify_alone(leaf: &CertificateDer<'_>, now: SystemTime) -> Result<(), rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    // What cannot be an anchor fails below.
+    let _added = roots.add(leaf.clone().into_owned());
+    let now = UnixTime::since_unix_epoch(now.duration_since(UNIX_EPOCH).unwrap_or_default());
+    let algorithms = provider().signature_verification_algorithms.all;
+    verify_server_cert_signed_by_trust_anchor(
+        &ParsedCertificate::try_from(leaf)?,
+        &roots,
+        &[],
+        now,
+        algorithms,
+    )
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {

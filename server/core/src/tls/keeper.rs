@@ -14,20 +14,20 @@ use crate::guard::HostName;
 
 /// How often the files of a certificate are looked at.
 const LOOK_AT_FILES: Duration = Duration::from_secs(2);
-/// How often the age of our own is.
-const LOOK_AT_OUR_OWN: Duration = Duration::from_secs(3600);
+/// How often our own is: machines come by new addresses.
+const LOOK_AT_OUR_OWN: Duration = Duration::from_secs(60);
 
 /// Where the certificate is from.
 #[derive(Debug)]
 enum Source {
-    SelfSigned(SelfSigned),
+    SelfSigned { one: SelfSigned, hosts: Vec<HostName> },
     Files { certificate: PathBuf, key: PathBuf },
 }
 
 impl Source {
     fn load(&self) -> Result<Certificate, CertificateError> {
         match self {
-            Self::SelfSigned(one) => one.load(SystemTime::now()),
+            Self::SelfSigned { one, hosts } => one.load(&Names::of_this_machine(hosts), SystemTime::now()),
             Self::Files { certificate, key } => Certificate::read(certificate, key),
         }
     }
@@ -36,7 +36,7 @@ impl Source {
     fn announce(&self, certificate: &Certificate) {
         let fingerprint = certificate.fingerprint();
         match self {
-            Self::SelfSigned(one) => {
+            Self::SelfSigned { one, .. } => {
                 let file = one.certificate_file();
                 info!("the self-signed certificate is {}, SHA-256 fingerprint {fingerprint}", file.display());
             }
@@ -53,6 +53,8 @@ pub(super) struct Keeper {
     source: Source,
     current: Arc<Current>,
     trouble: Option<Trouble>,
+    /// Whether it was said that clients refuse the certificate of the moment.
+    is_out_of_date: bool,
 }
 
 /// What is wrong with the source, which had a good one before.
@@ -67,7 +69,7 @@ impl Keeper {
     pub(super) fn open(source: &CertificateSource, hosts: &[HostName]) -> Result<Self, CertificateError> {
         let source = match source {
             CertificateSource::SelfSigned { folder } => {
-                Source::SelfSigned(SelfSigned::new(folder.as_deref(), Names::of_this_machine(hosts))?)
+                Source::SelfSigned { one: SelfSigned::new(folder.as_deref())?, hosts: hosts.to_vec() }
             }
             CertificateSource::Files { certificate, key } => {
                 Source::Files { certificate: certificate.clone(), key: key.clone() }
@@ -75,7 +77,10 @@ impl Keeper {
         };
         let certificate = source.load()?;
         source.announce(&certificate);
-        Ok(Self { source, current: Arc::new(Current::new(certificate)), trouble: None })
+        let current = Arc::new(Current::new(certificate));
+        let mut keeper = Self { source, current, trouble: None, is_out_of_date: false };
+        keeper.look_at_dates(SystemTime::now());
+        Ok(keeper)
     }
 
     pub(super) fn current(&self) -> &Arc<Current> {
@@ -85,7 +90,7 @@ impl Keeper {
     /// Looks for a newer certificate now and then, for as long as the future is polled.
     pub(super) async fn run(mut self) {
         let mut looks = interval(match self.source {
-            Source::SelfSigned(_) => LOOK_AT_OUR_OWN,
+            Source::SelfSigned { .. } => LOOK_AT_OUR_OWN,
             Source::Files { .. } => LOOK_AT_FILES,
         });
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -107,16 +112,31 @@ impl Keeper {
 
     /// Takes a newer certificate if there is one. What cannot be used changes nothing.
     fn look(&mut self) {
+        let now = SystemTime::now();
         match self.source.load() {
-            Ok(certificate) => {
-                self.trouble = None;
-                if !certificate.is_same(&self.current.get()) {
+            Ok(certificate) if certificate.is_same(&self.current.get()) => self.trouble = None,
+            Ok(certificate) => match certificate.out_of_date(now) {
+                Some(error) if self.current.get().out_of_date(now).is_none() => {
+                    self.note(format!("the new one is of no use: {error}"));
+                }
+                Some(_) | None => {
+                    self.trouble = None;
                     self.source.announce(&certificate);
                     self.current.replace(certificate);
                 }
-            }
+            },
             Err(error) => self.note(error.to_string()),
         }
+        self.look_at_dates(now);
+    }
+
+    /// Warns once when clients begin to refuse the certificate of the moment.
+    fn look_at_dates(&mut self, now: SystemTime) {
+        let error = self.current.get().out_of_date(now);
+        if let Some(error) = error.as_ref().filter(|_| !self.is_out_of_date) {
+            warn!("clients refuse this certificate, renew it: {error}");
+        }
+        self.is_out_of_date = error.is_some();
     }
 
     /// Warns once of what is wrong, and only if it is so at two looks: between them two files may be half replaced.
@@ -148,10 +168,17 @@ mod tests {
 
     /// A certificate for localhost and its key in `folder`.
     fn write(folder: &Path) -> CertificateSource {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        write_until(folder, SystemTime::now() + Duration::from_secs(86_400))
+    }
+
+    /// The same, which is good for a day, until then.
+    fn write_until(folder: &Path, end: SystemTime) -> CertificateSource {
+        let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = ((end - 2 * Duration::from_secs(86_400)).into(), end.into());
+        let secret = rcgen::KeyPair::generate().unwrap();
         let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-        fs::write(&certificate, made.cert.pem()).unwrap();
-        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        fs::write(&certificate, params.self_signed(&secret).unwrap().pem()).unwrap();
+        fs::write(&key, secret.serialize_pem()).unwrap();
         CertificateSource::Files { certificate, key }
     }
 
@@ -185,8 +212,14 @@ mod tests {
         let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
         let new = fs::read_to_string(other.path().join("cert.pem")).unwrap();
         let half = new[..new.len() / 2].to_owned();
-        for (text, words) in [(new.as_str(), "does not belong"), (&half, "PEM"), ("", "no certificate in it")]
-        {
+        let old = fs::read_to_string(&certificate).unwrap();
+        let chain = old + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for (text, words) in [
+            (new.as_str(), "does not belong"),
+            (&half, "PEM"),
+            ("", "no certificate in it"),
+            (&chain, "cannot be used"),
+        ] {
             fs::write(&certificate, text).unwrap();
             let log = warnings(|| (0..5).for_each(|_| keeper.look()));
             assert_eq!(log.lines().count(), 1, "{log}");
@@ -200,6 +233,26 @@ mod tests {
         fs::copy(other.path().join("key.pem"), &key).unwrap();
         assert_eq!(warnings(|| keeper.look()), "");
         assert_ne!(shown(&keeper), first);
+    }
+
+    #[test]
+    fn one_that_has_expired_is_warned_of_and_takes_no_others_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut keeper = Keeper::open(&write(folder.path()), &[]).unwrap();
+        let first = shown(&keeper);
+        let over = SystemTime::now() - Duration::from_secs(60);
+        let source = write_until(folder.path(), over);
+        let log = warnings(|| (0..5).for_each(|_| keeper.look()));
+        assert!(
+            log.lines().count() == 1 && log.contains("stays as it was") && log.contains("expired"),
+            "{log}"
+        );
+        assert_eq!(shown(&keeper), first);
+
+        let log = warnings(|| keeper.look_at_dates(SystemTime::now() + Duration::from_secs(172_800)));
+        assert!(log.contains("renew it"), "{log}");
+        let log = warnings(|| drop(Keeper::open(&source, &[]).unwrap()));
+        assert!(log.lines().count() == 1 && log.contains("expired"), "{log}");
     }
 
     #[test]

@@ -1,24 +1,20 @@
 //! A certificate that vouches for itself: made once, kept, and made anew when it will not do any more.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 use std::{env, io};
 
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
 };
 use tempfile::NamedTempFile;
-use tokio_rustls::rustls::RootCertStore;
-use tokio_rustls::rustls::client::verify_server_cert_signed_by_trust_anchor;
-use tokio_rustls::rustls::pki_types::{ServerName, UnixTime};
-use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::certificate::{Certificate, CertificateError};
-use super::provider;
+use super::certificate::{Certificate, CertificateError, verify_alone};
 use crate::guard::HostName;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -29,18 +25,20 @@ const RENEWAL: Duration = DAY.saturating_mul(30);
 /// Other machines' clocks may be behind ours.
 const SKEW: Duration = DAY;
 
+/// Names and addresses in a certificate at the most.
+const MAX_NAMES: usize = 64;
+
 /// The self-signed certificate of a folder.
 #[derive(Debug)]
 pub(super) struct SelfSigned {
     folder: PathBuf,
-    names: Names,
 }
 
 impl SelfSigned {
-    /// That of `folder`, or of the user's folder for state, for `names`.
-    pub(super) fn new(folder: Option<&Path>, names: Names) -> Result<Self, CertificateError> {
+    /// That of `folder`, or of the user's folder for state.
+    pub(super) fn new(folder: Option<&Path>) -> Result<Self, CertificateError> {
         let folder = folder.map(Path::to_owned).or_else(state_folder).ok_or(CertificateError::NoFolder)?;
-        Ok(Self { folder, names })
+        Ok(Self { folder })
     }
 
     /// The file that clients may be told to trust.
@@ -52,25 +50,47 @@ impl SelfSigned {
         self.folder.join("key.pem")
     }
 
-    /// The certificate: the one that was kept if it still does, else a new one, kept from now on.
+    /// A certificate for `names`: the one that was kept if it still does, else a new one, kept from now on.
     ///
     /// # Errors
     ///
     /// When a new one is needed and cannot be kept.
-    pub(super) fn load(&self, now: SystemTime) -> Result<Certificate, CertificateError> {
+    pub(super) fn load(&self, names: &Names, now: SystemTime) -> Result<Certificate, CertificateError> {
+        let unlocked_at_the_end = self.lock();
+        let _lock = unlocked_at_the_end.map_err(|error| self.cannot_keep(error))?;
         let kept = Certificate::read(&self.certificate_file(), &self.key_file());
         match kept {
-            Ok(kept) if self.names.are_covered_by(&kept) && is_fresh(&kept, now) => Ok(kept),
+            Ok(kept) if names.are_covered_by(&kept) && is_fresh(&kept, now) => Ok(kept),
             // One that cannot be read is replaced, too: nobody but this module writes it.
             Ok(_) | Err(_) => {
-                self.make(now)?;
+                self.make(&names.with(&self.kept_names()), now)?;
                 Certificate::read(&self.certificate_file(), &self.key_file())
             }
         }
     }
 
-    fn make(&self, now: SystemTime) -> Result<(), CertificateError> {
-        let mut params = CertificateParams::new(self.names.texts())?;
+    /// Keeps other servers of the same user away until it is dropped: a certificate is two files.
+    fn lock(&self) -> io::Result<File> {
+        fs::create_dir_all(&self.folder)?;
+        let file = File::options().create(true).truncate(false).write(true).open(self.folder.join("lock"))?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    fn cannot_keep(&self, error: io::Error) -> CertificateError {
+        CertificateError::Keep { folder: self.folder.clone(), error }
+    }
+
+    /// What the kept certificate is for, which stands in its file above it: a machine that is back in another network,
+    /// or a server that shares the folder, finds its names again, and the certificate changes no more.
+    fn kept_names(&self) -> Names {
+        let text = fs::read_to_string(self.certificate_file()).unwrap_or_default();
+        let names = text.split_once("-----BEGIN").map_or("", |(names, _)| names);
+        Names::of_texts(names.lines())
+    }
+
+    fn make(&self, names: &Names, now: SystemTime) -> Result<(), CertificateError> {
+        let mut params = CertificateParams::new(names.texts())?;
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, "Tessera, self-signed");
         params.not_before = (now - SKEW).into();
@@ -82,11 +102,11 @@ impl SelfSigned {
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?;
         let keep = || {
-            fs::create_dir_all(&self.folder)?;
             replace(&self.key_file(), &key.serialize_pem(), 0o600)?;
-            replace(&self.certificate_file(), &certificate.pem(), 0o644)
+            let named = format!("{}\n{}", names.texts().join("\n"), certificate.pem());
+            replace(&self.certificate_file(), &named, 0o644)
         };
-        keep().map_err(|error| CertificateError::Keep { folder: self.folder.clone(), error })
+        keep().map_err(|error| self.cannot_keep(error))
     }
 }
 
@@ -109,16 +129,9 @@ fn state_folder() -> Option<PathBuf> {
     Some(state.join("tessera"))
 }
 
-/// Whether it is good now and will be for a while. It is its own trust anchor, so the usual check does.
+/// Whether it is good now and will be for a while.
 fn is_fresh(certificate: &Certificate, now: SystemTime) -> bool {
-    let mut roots = RootCertStore::empty();
-    let Ok(parsed) = ParsedCertificate::try_from(certificate.leaf()) else { return false };
-    let algorithms = provider().signature_verification_algorithms.all;
-    roots.add(certificate.leaf().clone()).is_ok()
-        && [now, now + RENEWAL].iter().all(|time| {
-            let time = UnixTime::since_unix_epoch(time.duration_since(UNIX_EPOCH).unwrap_or_default());
-            verify_server_cert_signed_by_trust_anchor(&parsed, &roots, &[], time, algorithms).is_ok()
-        })
+    [now, now + RENEWAL].into_iter().all(|time| verify_alone(certificate.leaf(), time).is_ok())
 }
 
 /// What a machine is called, by name and by address.
@@ -132,6 +145,8 @@ impl Names {
     /// Those of this machine, and `hosts`.
     pub(super) fn of_this_machine(hosts: &[HostName]) -> Self {
         let host = gethostname::gethostname().to_string_lossy().to_lowercase();
+        // The dot of the root, which no certificate has.
+        let host = host.trim_end_matches('.').to_owned();
         let mut names = vec!["localhost".to_owned()];
         // A bare name is found in a local network by mDNS (RFC 6762) under .local.
         let local = (!host.contains('.')).then(|| format!("{host}.local"));
@@ -151,6 +166,37 @@ impl Names {
         addresses.sort();
         addresses.dedup();
         Self { names, addresses }
+    }
+
+    fn of_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        let mut all = Self::default();
+        for text in texts {
+            match ServerName::try_from(text) {
+                Ok(ServerName::IpAddress(address)) => all.addresses.push(IpAddr::from(address)),
+                Ok(ServerName::DnsName(_)) => all.names.push(text.to_owned()),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        all
+    }
+
+    /// These, and of others as many as there is room for.
+    fn with(&self, others: &Self) -> Self {
+        let mut all = self.clone();
+        let mut room = MAX_NAMES.saturating_sub(self.names.len() + self.addresses.len());
+        for name in &others.names {
+            if room > 0 && !all.names.contains(name) {
+                room -= 1;
+                all.names.push(name.clone());
+            }
+        }
+        for address in &others.addresses {
+            if room > 0 && !all.addresses.contains(address) {
+                room -= 1;
+                all.addresses.push(*address);
+            }
+        }
+        all
     }
 
     fn texts(&self) -> Vec<String> {
@@ -190,51 +236,79 @@ mod tests {
         }
     }
 
-    fn here(folder: &Path, names: Names) -> SelfSigned {
-        SelfSigned::new(Some(folder), names).unwrap()
+    fn here(folder: &Path) -> SelfSigned {
+        SelfSigned::new(Some(folder)).unwrap()
     }
 
-    fn fingerprint(one: &SelfSigned, now: SystemTime) -> String {
-        one.load(now).unwrap().fingerprint().to_string()
+    /// The fingerprint of what a machine of these names has in the folder at that time.
+    fn load(folder: &Path, names: &Names, now: SystemTime) -> String {
+        here(folder).load(names, now).unwrap().fingerprint().to_string()
     }
 
     #[test]
     fn it_is_kept_until_it_expires_soon() {
         let folder = tempfile::tempdir().unwrap();
-        let one = here(folder.path(), names(&["localhost", "pi"], &["127.0.0.1", "10.0.0.7"]));
+        let names = names(&["localhost", "pi"], &["127.0.0.1", "10.0.0.7"]);
+        let load = |now| load(folder.path(), &names, now);
         let now = SystemTime::now();
-        let first = fingerprint(&one, now);
-        assert_eq!(fingerprint(&one, now), first);
-        assert_eq!(fingerprint(&one, now + LIFE - RENEWAL - DAY), first);
-        assert_ne!(fingerprint(&one, now + LIFE - RENEWAL + DAY), first);
+        let first = load(now);
+        assert_eq!(load(now), first);
+        assert_eq!(load(now + LIFE - RENEWAL - DAY), first);
+        assert_ne!(load(now + LIFE - RENEWAL + DAY), first);
     }
 
     #[test]
     fn a_clock_that_was_wrong_when_it_was_made_does_not_matter_for_ever() {
         let folder = tempfile::tempdir().unwrap();
-        let one = here(folder.path(), names(&["localhost"], &[]));
+        let names = names(&["localhost"], &[]);
         let now = SystemTime::now();
-        let of_the_future = fingerprint(&one, now + LIFE);
-        assert_ne!(fingerprint(&one, now), of_the_future);
+        let of_the_future = load(folder.path(), &names, now + LIFE);
+        assert_ne!(load(folder.path(), &names, now), of_the_future);
     }
 
     #[test]
-    fn a_new_name_or_address_makes_it_anew_and_one_less_does_not() {
+    fn a_new_name_or_address_makes_it_anew_and_one_less_does_not_and_old_ones_stay_in_it() {
         let folder = tempfile::tempdir().unwrap();
-        let now = SystemTime::now();
-        let load = |machine| fingerprint(&here(folder.path(), machine), now);
-        let first = load(names(&["localhost", "pi"], &["127.0.0.1", "10.0.0.7"]));
-        assert_eq!(load(names(&["localhost"], &["127.0.0.1"])), first);
-        let second = load(names(&["localhost", "pi"], &["127.0.0.1", "10.0.0.8"]));
+        let load = |machine: &Names| load(folder.path(), machine, SystemTime::now());
+        let home = names(&["localhost", "pi"], &["127.0.0.1", "10.0.0.7"]);
+        let first = load(&home);
+        assert_eq!(load(&names(&["localhost"], &["127.0.0.1"])), first);
+        let away = names(&["localhost", "pi"], &["127.0.0.1", "192.0.2.8"]);
+        let second = load(&away);
         assert_ne!(second, first);
-        assert_ne!(load(names(&["localhost", "pie"], &["127.0.0.1", "10.0.0.8"])), second);
+        assert_eq!(load(&home), second, "back at home");
+        assert_ne!(load(&names(&["localhost", "pie"], &[])), second);
+        assert_eq!(load(&home), load(&away), "servers that share a folder");
+    }
+
+    #[test]
+    fn no_certificate_has_more_names_than_there_is_room_for() {
+        let folder = tempfile::tempdir().unwrap();
+        for n in 0..3 * MAX_NAMES {
+            let names = names(&["localhost", &format!("host{n}")], &["127.0.0.1"]);
+            here(folder.path())
+                .make(&names.with(&here(folder.path()).kept_names()), SystemTime::now())
+                .unwrap();
+        }
+        assert_eq!(here(folder.path()).kept_names().texts().len(), MAX_NAMES);
+    }
+
+    #[test]
+    fn servers_that_begin_together_have_one_certificate() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = names(&["localhost"], &[]);
+        let begin = || load(folder.path(), &names, SystemTime::now());
+        let all: Vec<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(begin)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(all.iter().all(|fingerprint| *fingerprint == all[0]), "{all:?}");
     }
 
     #[test]
     fn a_new_private_address_of_ipv6_leaves_it_as_long_as_one_is_there() {
         let folder = tempfile::tempdir().unwrap();
-        let now = SystemTime::now();
-        let load = |addresses: &[&str]| fingerprint(&here(folder.path(), names(&[], addresses)), now);
+        let load = |addresses: &[&str]| load(folder.path(), &names(&[], addresses), SystemTime::now());
         let first = load(&["::1", "2001:db8::1", "2001:db8::aaaa"]);
         assert_eq!(load(&["::1", "2001:db8::1", "2001:db8::bbbb"]), first);
         assert_ne!(load(&["::1", "2001:db8:1::1"]), first);
@@ -243,30 +317,29 @@ mod tests {
     #[test]
     fn only_its_owner_reads_the_key() {
         let folder = tempfile::tempdir().unwrap();
-        let one = here(&folder.path().join("new/state"), names(&["localhost"], &[]));
-        one.load(SystemTime::now()).unwrap();
+        let one = here(&folder.path().join("new/state"));
+        one.load(&names(&["localhost"], &[]), SystemTime::now()).unwrap();
         let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(one.key_file()), mode(one.certificate_file())), (0o600, 0o644));
-        assert_eq!(fs::read_dir(folder.path().join("new/state")).unwrap().count(), 2, "nothing else is left");
+        assert_eq!(fs::read_dir(folder.path().join("new/state")).unwrap().count(), 3, "and the lock");
     }
 
     #[test]
     fn what_was_spoiled_is_made_anew() {
         let folder = tempfile::tempdir().unwrap();
-        let one = here(folder.path(), names(&["localhost"], &[]));
-        let now = SystemTime::now();
-        let first = fingerprint(&one, now);
-        fs::write(one.key_file(), "no key").unwrap();
-        let second = fingerprint(&one, now);
+        let load = || load(folder.path(), &names(&["localhost"], &[]), SystemTime::now());
+        let first = load();
+        fs::write(here(folder.path()).key_file(), "no key").unwrap();
+        let second = load();
         assert_ne!(second, first);
-        assert_eq!(fingerprint(&one, now), second);
+        assert_eq!(load(), second);
     }
 
     #[test]
     fn a_folder_that_cannot_be_is_an_error_that_names_it_and_the_flag() {
         let file = NamedTempFile::new().unwrap();
-        let one = here(&file.path().join("state"), names(&["localhost"], &[]));
-        let message = one.load(SystemTime::now()).unwrap_err().to_string();
+        let one = here(&file.path().join("state"));
+        let message = one.load(&names(&["localhost"], &[]), SystemTime::now()).unwrap_err().to_string();
         assert!(
             message.contains(file.path().to_str().unwrap()) && message.contains("--tls-dir"),
             "{message}"
@@ -275,15 +348,14 @@ mod tests {
 
     #[test]
     fn this_machine_is_localhost_has_a_name_and_what_it_was_called_with_a_flag() {
-        let hosts = ["Call.Example.org", "203.0.113.9"].map(|host| host.parse().unwrap());
+        let hosts = ["Call.Example.org.", "203.0.113.9"].map(|host| host.parse().unwrap());
         let machine = Names::of_this_machine(&hosts);
         let texts = machine.texts();
         for expected in ["localhost", "127.0.0.1", "::1", "call.example.org", "203.0.113.9"] {
             assert!(texts.iter().any(|text| text == expected), "{expected} in {texts:?}");
         }
         let folder = tempfile::tempdir().unwrap();
-        assert!(
-            machine.are_covered_by(&here(folder.path(), machine.clone()).load(SystemTime::now()).unwrap())
-        );
+        let certificate = here(folder.path()).load(&machine, SystemTime::now()).unwrap();
+        assert!(machine.are_covered_by(&certificate), "or it would be made anew each time");
     }
 }
