@@ -45,6 +45,8 @@ impl Encoder {
         options.set_type(WorkerType::Module);
         let worker = Worker::new_with_options(script, &options)?;
         dom::on(&worker, "message", |event: MessageEvent| hear(&event.data()));
+        // A script that does not load, or stumbles, has no words for it.
+        dom::on(&worker, "error", |_: JsValue| tell(Message::Encoded(Err(String::new()))));
         let clock = Object::new();
         Reflect::set(&clock, &"tick".into(), &tick.into())?;
         worker.post_message(&clock)?;
