@@ -177,6 +177,8 @@ pub struct Call {
     attempts: u32,
     /// Since when there has been no mosaic: the join, or the loss of the stream.
     waiting_since: Duration,
+    /// Whether there was one since the join.
+    was_live: bool,
 }
 
 impl Default for Call {
@@ -189,6 +191,7 @@ impl Default for Call {
             alarm: None,
             attempts: 0,
             waiting_since: Duration::ZERO,
+            was_live: false,
         }
     }
 }
@@ -219,6 +222,11 @@ impl Call {
         at.saturating_sub(self.waiting_since)
     }
 
+    /// Whether there was a mosaic since the join.
+    pub fn was_live(&self) -> bool {
+        self.was_live
+    }
+
     /// Takes an event, and says what is to be done, in this order.
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Effect> {
         match event {
@@ -240,8 +248,14 @@ impl Call {
         if matches!(self.state, State::Joining | State::Live | State::Reconnecting) {
             return Vec::new();
         }
-        self.claim = claim.filter(|_| entry.role == Role::Participant);
+        // Whoever leaves and is back at once may find the old seat still standing: its session proves it.
+        let own = self
+            .claim
+            .take()
+            .filter(|_| self.entry.as_ref().is_some_and(|old| old.client_id == entry.client_id));
+        self.claim = claim.or(own).filter(|_| entry.role == Role::Participant);
         self.entry = Some(entry);
+        self.was_live = false;
         self.attempts = 0;
         self.waiting_since = now.at;
         self.state = State::Joining;
@@ -253,6 +267,7 @@ impl Call {
             return Vec::new();
         }
         self.state = State::Live;
+        self.was_live = true;
         self.attempts = 0;
         self.alarm = Some(now.at + SILENCE);
         match seat {
@@ -321,10 +336,13 @@ impl Call {
             return Vec::new();
         }
         let mut effects = self.close();
-        self.state = state;
-        if self.claim.take().is_some() {
+        if self.claim.is_some() {
             effects.push(Effect::Forget);
         }
+        if state != State::Left {
+            self.claim = None;
+        }
+        self.state = state;
         effects
     }
 }

@@ -84,8 +84,10 @@ pub struct Situation<'a> {
     pub complaint: Option<&'a str>,
     /// Since the join or the loss of the stream.
     pub waiting: Duration,
-    /// Whether the likeliest reason for no answer is the browser's own limit of HTTP/1.1 connections: that is spoken,
-    /// and nothing ever came.
+    /// Whether there was a mosaic since the join.
+    pub was_live: bool,
+    /// Whether the browser has few connections to one server, for all its tabs: HTTP/1.1 is spoken. Then that is the
+    /// likeliest reason why a join is not answered.
     pub may_lack_connections: bool,
 }
 
@@ -94,13 +96,9 @@ pub fn notice(situation: &Situation<'_>, texts: &'static Texts) -> Option<Notice
     let is_slow = situation.waiting >= SLOW;
     let dismiss = (texts.dismiss, Press::Dismiss);
     match situation.state {
-        State::Failed(failure) => return Some(failed(failure, texts)),
+        State::Failed(failure) => return Some(failed(failure, situation.role, texts)),
         State::Reconnecting => {
-            let text = if is_slow && situation.may_lack_connections {
-                texts.joining_slow
-            } else {
-                texts.reconnecting
-            };
+            let text = if situation.was_live { texts.reconnecting } else { texts.unreachable };
             let actions = vec![(texts.try_now, Press::TryNow), (texts.leave, Press::Leave)];
             return Some(Notice { text: text.to_owned(), actions });
         }
@@ -134,8 +132,11 @@ fn camera(error: &CameraError, texts: &Texts) -> String {
     }
 }
 
-fn failed(failure: &Failure, texts: &Texts) -> Notice {
-    let again = (texts.try_again, Press::Join);
+fn failed(failure: &Failure, role: Option<Role>, texts: &Texts) -> Notice {
+    let again = match role {
+        Some(Role::Spectator) => (texts.try_again, Press::Watch),
+        Some(Role::Participant) | None => (texts.try_again, Press::Join),
+    };
     let anew = (texts.join_anew, Press::JoinAnew);
     let watch = (texts.watch_instead, Press::Watch);
     let (text, actions) = match failure {
@@ -145,7 +146,7 @@ fn failed(failure: &Failure, texts: &Texts) -> Notice {
         Failure::TooManyTabs => (texts.too_many_tabs.to_owned(), vec![again]),
         Failure::NoSuchRoom => (texts.no_such_room.to_owned(), vec![again]),
         Failure::NotAllowed(words) => (fill(texts.not_allowed, words), vec![again]),
-        Failure::Rejected(words) => (fill(texts.rejected, words), vec![again]),
+        Failure::Rejected(words) => (fill(texts.rejected, words), vec![again, anew]),
     };
     Notice { text, actions }
 }
@@ -166,6 +167,7 @@ mod tests {
             camera: None,
             complaint: None,
             waiting: Duration::ZERO,
+            was_live: false,
             may_lack_connections: false,
         }
     }
@@ -203,6 +205,7 @@ mod tests {
         let both = Situation {
             camera: Some(&CameraError::Denied),
             complaint: Some("a frame was refused"),
+            was_live: true,
             ..in_state(&state)
         };
         assert!(told(both).unwrap().text.contains("connection is lost"));
@@ -210,6 +213,22 @@ mod tests {
         assert_eq!(told(live).unwrap().text, "a frame was refused");
         let camera = Situation { complaint: None, ..live };
         assert_eq!(presses(told(camera)), [Press::Camera, Press::Dismiss]);
+    }
+
+    #[test]
+    fn whoever_was_never_in_is_not_told_of_coming_back() {
+        let state = State::Reconnecting;
+        assert!(told(in_state(&state)).unwrap().text.contains("does not answer"));
+        let back = Situation { was_live: true, ..in_state(&state) };
+        assert!(told(back).unwrap().text.contains("your place"));
+    }
+
+    #[test]
+    fn trying_again_is_what_was_tried() {
+        let state = State::Failed(Failure::TooManyTabs);
+        for (role, press) in [(Role::Spectator, Press::Watch), (Role::Participant, Press::Join)] {
+            assert_eq!(presses(told(Situation { role: Some(role), ..in_state(&state) })), [press]);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How often and how well frames are sent, so that they never wait in line on the way.
 //!
 //! A long way is no reason to send less, a growing line on it is: what counts is how far the round trip has
-//! risen above its own minimum of the last half minute. First the frame rate goes down, then the quality; they
+//! risen above its own minimum of the last ten seconds, as soon as frames overlap on the way. First the frame rate goes down, then the quality; they
 //! come back in the opposite order.
 
 use std::time::Duration;
@@ -10,15 +10,16 @@ use std::time::Duration;
 const RATES: [f64; 6] = [30.0, 24.0, 18.0, 12.0, 8.0, 5.0];
 /// What is left of the tile's JPEG quality at each step.
 const QUALITIES: [f64; 4] = [1.0, 0.85, 0.7, 0.55];
-/// The round trip's minimum is that of so long a time: a way that became longer for good is not congestion.
-const MEMORY: Duration = Duration::from_secs(30);
+/// The round trip's minimum is that of so long a time: a way that became longer for good is not congestion. (As long as
+/// BBR's, draft-ietf-ccwg-bbr section 2.13.)
+const MEMORY: Duration = Duration::from_secs(10);
 /// Rising by less than this, or by less than half of the minimum, is what a busy processor does.
 const TOLERANCE: Duration = Duration::from_millis(60);
 /// So long must the line have been there, and what was sent before must have come out of it, before the next
 /// step down.
 const DOWN_AFTER: Duration = Duration::from_millis(800);
 /// So long must the way have been free before the next step up.
-const UP_AFTER: Duration = Duration::from_secs(4);
+const UP_AFTER: Duration = Duration::from_secs(3);
 
 /// What the way can bear now.
 #[derive(Debug, Default)]
@@ -43,7 +44,8 @@ impl Pace {
 
         let least = self.least().unwrap_or(round_trip);
         let tolerance = TOLERANCE.max(least / 2);
-        if smooth > least + tolerance {
+        // A frame that is there before the next one leaves has waited for none: it is only large.
+        if smooth > least + tolerance && smooth > self.interval() {
             self.free_since = None;
             if now.saturating_sub(*self.risen_since.get_or_insert(now)) >= DOWN_AFTER {
                 self.step = (self.step + 1).min(RATES.len() + QUALITIES.len() - 2);
@@ -121,13 +123,31 @@ mod tests {
     fn a_growing_line_lowers_the_rate_first_and_the_quality_next_and_both_come_back() {
         let mut pace = Pace::default();
         run(&mut pace, 0, 1_000, |_| 40);
-        run(&mut pace, 1_000, 2_500, |_| 400);
+        let growing = |now: u64| 400 + (now - 1_000) / 10;
+        run(&mut pace, 1_000, 2_500, growing);
         assert!(pace.rate() < 30.0);
         assert_eq!(pace.quality(85), 85);
-        run(&mut pace, 3_500, 20_000, |_| 400);
+        run(&mut pace, 3_500, 20_000, growing);
         assert_eq!((pace.rate(), pace.quality(100)), (5.0, 55));
         run(&mut pace, 23_500, 60_000, |_| 40);
         assert_eq!((pace.rate(), pace.quality(85)), (30.0, 85));
+    }
+
+    #[test]
+    fn a_large_frame_that_waits_for_none_is_no_line() {
+        let mut pace = Pace::default();
+        // Small frames take 20 ms, large ones 110; at 8 a second none meets another.
+        let (mut now, mut rates) = (0, Vec::new());
+        for n in 0..600 {
+            let interval = pace.interval().as_millis() as u64;
+            now += interval;
+            let alone = if n % 3 == 0 { 20 } else { 110 };
+            let line = if interval < 110 { 110 } else { 0 };
+            pace.answered(ms(alone + line), ms(now));
+            rates.push(pace.rate());
+        }
+        assert!(rates[100..].iter().all(|&rate| rate >= 8.0), "{:?}", &rates[100..140]);
+        assert_eq!(pace.quality(85), 85);
     }
 
     #[test]

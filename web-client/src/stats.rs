@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Rates are those of so long a time.
 const WINDOW: Duration = Duration::from_secs(3);
-/// Percentiles are those of so many values, ten seconds' worth at 30 a second.
-const VALUES: usize = 300;
+/// Percentiles are those of so long a time.
+const MEMORY: Duration = Duration::from_secs(10);
 
 /// Counts events and bytes over the last seconds.
 #[derive(Debug, Default)]
@@ -34,33 +34,27 @@ impl Meter {
     }
 }
 
-/// The latest values of something that is measured now and then.
+/// Values of the last seconds of something that is measured now and then.
 #[derive(Debug, Default)]
 pub struct Values {
-    /// The oldest first.
-    values: Vec<Duration>,
+    /// Each with the time when it was measured, the oldest first.
+    values: Vec<(Duration, Duration)>,
 }
 
 impl Values {
     /// Notes a value.
-    pub fn note(&mut self, value: Duration) {
-        if self.values.len() == VALUES {
-            self.values.remove(0);
-        }
-        self.values.push(value);
+    pub fn note(&mut self, value: Duration, now: Duration) {
+        self.values.retain(|&(at, _)| now.saturating_sub(at) < MEMORY);
+        self.values.push((now, value));
     }
 
     /// The value that `share` of the values, 0 to 1, do not exceed.
     pub fn percentile(&self, share: f64) -> Option<Duration> {
         // So few values are counted as quickly as sorted, and the page's program is smaller without a sort.
         let rank = (share * self.values.len() as f64).ceil().max(1.0) as usize;
-        let up_to = |value| self.values.iter().filter(|&&other| other <= value).count();
-        self.values.iter().copied().filter(|&value| up_to(value) >= rank).min()
-    }
-
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.values.clear();
+        let values = || self.values.iter().map(|&(_, value)| value);
+        let up_to = |value| values().filter(|&other| other <= value).count();
+        values().filter(|&value| up_to(value) >= rank).min()
     }
 }
 
@@ -104,7 +98,7 @@ mod tests {
         let mut values = Values::default();
         assert_eq!(values.percentile(0.5), None);
         for n in 1..=100 {
-            values.note(ms(n));
+            values.note(ms(n), ms(n));
         }
         assert_eq!(values.percentile(0.5), Some(ms(50)));
         assert_eq!(values.percentile(0.95), Some(ms(95)));
@@ -112,11 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_latest_values_count() {
+    fn only_the_values_of_the_last_ten_seconds_count() {
         let mut values = Values::default();
-        for n in 0..1_000 {
-            values.note(ms(n));
+        for n in 1..=1_000 {
+            values.note(ms(n), ms(n * 100));
         }
-        assert_eq!(values.percentile(0.0), Some(ms(700)));
+        assert_eq!(values.percentile(0.0), Some(ms(901)));
     }
 }

@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// So long a condition is waited for in the page, which then says how things stand instead.
 const WAIT: Duration = Duration::from_secs(30);
 
+/// How often chromedriver is started before it is given up.
+const ATTEMPTS: usize = 5;
+
 /// A name of this machine that browsers do not take for it: pages from there are not secure without TLS.
 pub(crate) const ELSEWHERE: &str = "elsewhere.test";
 
@@ -75,6 +78,16 @@ impl Chromium {
             eprintln!("skipped, as SKIP_E2E=1: a browser test");
             return None;
         }
+        for _ in 0..ATTEMPTS {
+            if let Some(chromium) = Self::start().await {
+                return Some(chromium);
+            }
+        }
+        panic!("chromedriver ends at once, {ATTEMPTS} times");
+    }
+
+    /// `None` if the port that chromedriver chose was taken at the same moment: it wants one in both families.
+    async fn start() -> Option<Self> {
         let mut driver = Command::new("chromedriver")
             .args(["--port=0"])
             .stdout(Stdio::piped())
@@ -85,7 +98,7 @@ impl Chromium {
             });
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = loop {
-            let line = within(lines.next_line()).await.unwrap().expect("chromedriver ends at once");
+            let line = within(lines.next_line()).await.unwrap()?;
             if let Some((_, port)) = line.split_once("on port ")
                 && line.contains("successfully")
             {

@@ -17,6 +17,11 @@ use server::{Native, Server};
 /// One browser test at a time: two browsers are as much as two processors bear.
 static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
+/// Whether an error in the console is the browser's own, when nobody answered.
+fn is_of_no_server(error: &str) -> bool {
+    error.contains("net::ERR_")
+}
+
 /// A server, a browser, and the tests' turn; `None` where browsers are left out.
 async fn stage(flags: &[&str]) -> Option<(tokio::sync::MutexGuard<'static, ()>, Server, Chromium)> {
     let chromium_turn = ONE.lock().await;
@@ -71,6 +76,12 @@ async fn whoever_leaves_is_gone_and_may_join_again() {
     page.click("join").await;
     page.state("live").await;
     watcher.shows(0, 2, Look(1)).await;
+    // Out and in again before anybody has noticed.
+    for _ in 0..5 {
+        page.run("for (const part of ['leave', 'join']) document.getElementById(part).click()").await;
+        page.state("live").await;
+    }
+    watcher.shows(0, 2, Look(1)).await;
     page.close_without_complaint().await;
     watcher.close_without_complaint().await;
 }
@@ -108,9 +119,8 @@ async fn a_server_that_was_killed_and_started_again_finds_everybody_at_their_pla
         page.shows(0, 2, Look(1)).await;
         page.shows(1, 2, Look(2)).await;
     }
-    // The browser itself says in the console that nobody answered.
     for page in [one, two] {
-        page.close_with_errors(|error| error.contains("net::ERR_")).await;
+        page.close_with_errors(is_of_no_server).await;
     }
 }
 
@@ -175,7 +185,7 @@ async fn every_trouble_with_a_camera_is_said_and_overcome() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_screen_is_shared_instead_of_the_camera_until_that_ends() {
-    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let Some((_turn, mut server, chromium)) = stage(&[]).await else { return };
     let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;
     page.shows(0, 2, Look(1)).await;
     // Whoever thinks better of it goes on with the camera.
@@ -190,18 +200,58 @@ async fn the_screen_is_shared_instead_of_the_camera_until_that_ends() {
     page.run(&format!(
         "const canvas = document.createElement('canvas'); canvas.width = 640; canvas.height = 480; \
          const context = canvas.getContext('2d'); \
-         (function paint() {{ {} requestAnimationFrame(paint); }})(); \
+         (function paint() {{ {} if (!window.isStill) requestAnimationFrame(paint); }})(); \
          navigator.mediaDevices.getDisplayMedia = async () => window.screenStream = canvas.captureStream(30)",
         Look(2).painting()
     ))
     .await;
     page.click_on("#share").await;
     page.shows(0, 2, Look(2)).await;
+    // Nothing moves on it any more, and still it is there after a lost connection.
+    page.run("window.isStill = true").await;
+    server.kill().await;
+    page.state("reconnecting").await;
+    server.start_again().await;
+    page.state("live").await;
+    page.shows(0, 2, Look(2)).await;
     page.until("document.getElementById('share').ariaPressed === 'true'").await;
     page.run("window.screenStream.getTracks()[0].dispatchEvent(new Event('ended'))").await;
     page.shows(0, 2, Look(1)).await;
     page.until("document.getElementById('share').ariaPressed === 'false'").await;
-    page.close_without_complaint().await;
+    page.close_with_errors(is_of_no_server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_full_screen_notices_are_seen_and_leaving_ends_it() {
+    let Some((_turn, mut server, chromium)) = stage(&[]).await else { return };
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;
+    page.shows(0, 2, Look(1)).await;
+    page.click_on("#full").await;
+    page.until("document.fullscreenElement").await;
+    server.kill().await;
+    page.state("reconnecting").await;
+    server.start_again().await;
+    page.click_action(0).await;
+    page.state("live").await;
+    page.click("leave").await;
+    page.until("!document.fullscreenElement").await;
+    page.click("join").await;
+    page.shows(0, 2, Look(1)).await;
+    page.close_with_errors(is_of_no_server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_gone_is_said_to_whoever_joins_and_found_when_it_is_back() {
+    let Some((_turn, mut server, chromium)) = stage(&[]).await else { return };
+    let page = chromium.open(&server, "?id=anna", Camera::shows(Look(1))).await;
+    page.state("idle").await;
+    server.kill().await;
+    page.click("join").await;
+    page.until("document.getElementById('notice').innerText.includes('The server does not answer')").await;
+    server.start_again().await;
+    page.state("live").await;
+    page.shows(0, 2, Look(1)).await;
+    page.close_with_errors(is_of_no_server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -315,6 +365,22 @@ async fn who_only_watches_sees_everybody_and_is_seen_by_nobody() {
     // There is nothing to turn off, and the camera's light is out.
     page.until("document.getElementById('camera').hidden && !document.getElementById('preview').srcObject")
         .await;
+    page.click("leave").await;
+    page.until("document.getElementById('preview').srcObject").await;
+
+    // Also where the camera was asked for, and was slow.
+    page.run(
+        "const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices); \
+         navigator.mediaDevices.getUserMedia = (wish) => new Promise((give) => { \
+             window.answer = async () => give(window.late = await ask(wish)); })",
+    )
+    .await;
+    page.run("document.getElementById('cameras').dispatchEvent(new Event('change'))").await;
+    page.until("window.answer").await;
+    page.click("watch").await;
+    page.state("live").await;
+    page.run("window.answer()").await;
+    page.until("window.late && window.late.getTracks()[0].readyState === 'ended'").await;
     page.close_without_complaint().await;
 }
 

@@ -19,7 +19,8 @@ use super::dom::{self, Task, by_id, document, now, window};
 use super::encoder::Encoder;
 use super::identity::{self, Address};
 use super::labels::Labels;
-use super::large::{full_screen, picture_in_picture};
+use super::large::{full_screen, is_picture_in_picture, picture_in_picture};
+use super::lines::Line;
 use super::screen::{Mosaic, Screen, blob};
 use super::transport::{self, Client, is_http2};
 use super::view::{self, View};
@@ -32,6 +33,8 @@ use crate::texts::{self, Texts, fill};
 
 /// The worker's clock, in milliseconds.
 const TICK: u32 = 250;
+/// The same where it must stand in for the pictures that a hidden page is not told of.
+const QUICK_TICK: u32 = 66;
 /// The panel's figures are renewed so often.
 const FIGURES: Duration = Duration::from_millis(500);
 
@@ -51,6 +54,8 @@ pub(crate) enum Message {
     Encoded(Result<Bytes, String>),
     Response(Box<FrameResponse>),
     StreamEnded(Status),
+    /// This tab may have its stream.
+    Line(Line),
     /// The other tabs have all connections.
     Crowded,
     /// The push of that number, with so many bytes of JPEG, was answered.
@@ -123,6 +128,8 @@ struct App {
     client: Client,
     call: Call,
     stream: Option<Task>,
+    /// Held for as long as the call goes on, through every attempt.
+    line: Option<Line>,
     seat: Option<Seat>,
     outbox: Outbox<sending::Push, Task>,
     pace: Pace,
@@ -134,8 +141,8 @@ struct App {
     view: View,
     labels: Labels,
     feed: Option<Feed>,
-    /// Asking for a camera or a screen; a later question has a higher number.
-    asking: Option<Task>,
+    /// What is asked for; a later question has a higher number.
+    asking: Option<Source>,
     last_asked: u32,
     listing: Option<Task>,
     inviting: Option<Task>,
@@ -143,6 +150,7 @@ struct App {
     /// Whether this person wants to be seen.
     wants_camera: bool,
     camera_error: Option<CameraError>,
+    is_camera_error_read: bool,
     /// What else went wrong, until it is dismissed.
     complaint: Option<String>,
     /// The newest frame of the own tile that was shown.
@@ -151,6 +159,9 @@ struct App {
     has_drawn: bool,
     next_picture: Duration,
     last_push: Duration,
+    last_picture: Duration,
+    /// Pushes that failed, since the last that did not.
+    unanswered: u32,
     figures_at: Duration,
 }
 
@@ -166,6 +177,7 @@ impl App {
             client: transport::client(),
             call: Call::default(),
             stream: None,
+            line: None,
             seat: None,
             outbox: Outbox::default(),
             pace: Pace::default(),
@@ -183,11 +195,14 @@ impl App {
             devices: Vec::new(),
             wants_camera: true,
             camera_error: None,
+            is_camera_error_read: false,
             complaint: None,
             own_shown: 0,
             has_drawn: false,
             next_picture: Duration::ZERO,
             last_push: Duration::ZERO,
+            last_picture: Duration::ZERO,
+            unanswered: 0,
             figures_at: Duration::ZERO,
             address,
         }
@@ -220,6 +235,7 @@ impl App {
                 self.happen(Event::Ended(ending));
             }
             Message::Tick => self.tick(),
+            Message::Line(line) => self.line = Some(line),
             Message::Crowded => self.happen(Event::Crowded),
             Message::Press(press) => self.press(press),
             Message::Action(index) => {
@@ -250,11 +266,13 @@ impl App {
     }
 
     fn tick(&mut self) {
+        let is_hidden_but_seen = self.is_hidden_but_seen();
         self.happen(Event::Tick);
         self.outbox.expire(now());
-        if self.is_hidden_but_seen() {
-            self.picture(now());
+        if let Some(encoder) = &mut self.encoder {
+            encoder.tick_every(if is_hidden_but_seen { QUICK_TICK } else { TICK });
         }
+        self.look_for_picture();
         self.give_sign();
         if now() >= self.figures_at {
             self.figures_at = now() + FIGURES;
@@ -294,7 +312,7 @@ impl App {
             }
             Press::Tile(slot) => self.labels.toggle(slot),
             Press::Escape => self.labels.enlarge(None),
-            Press::Dismiss => (self.complaint, self.camera_error) = (None, None),
+            Press::Dismiss => (self.complaint, self.is_camera_error_read) = (None, true),
         }
     }
 
@@ -312,6 +330,7 @@ impl App {
         }
         let entry = Entry { client_id, name, room: self.address.room.clone(), role };
         self.complaint = None;
+        self.stats = Stats::default();
         self.happen(Event::Join(entry, identity::claim()));
     }
 
@@ -333,7 +352,7 @@ impl App {
     fn render(&mut self) {
         let state = self.call.state();
         self.view.state(state.name(), &self.status_words(), state.is_call());
-        let is_screen = self.feed.as_ref().is_some_and(|feed| feed.source == Source::Screen);
+        let is_screen = self.is_screen();
         let is_spectator = self.call.entry().is_some_and(|entry| entry.role == Role::Spectator);
         self.view.sending(self.feed.is_some(), is_screen, is_spectator);
         let words = match (&self.feed, &self.camera_error, self.wants_camera) {
@@ -345,10 +364,11 @@ impl App {
         let situation = Situation {
             state,
             role: self.call.entry().map(|entry| entry.role),
-            camera: self.camera_error.as_ref(),
+            camera: self.camera_error.as_ref().filter(|_| !self.is_camera_error_read),
             complaint: self.complaint.as_deref(),
             waiting: self.call.waiting(now()),
-            may_lack_connections: !is_http2() && self.screen.shown().is_none(),
+            was_live: self.call.was_live(),
+            may_lack_connections: !is_http2(),
         };
         self.view.notice(notice(&situation, self.texts));
     }
@@ -358,9 +378,7 @@ impl App {
             State::Joining => self.texts.joining,
             State::Reconnecting => self.texts.reconnecting,
             State::Left => self.texts.left,
-            State::Live if self.feed.as_ref().is_some_and(|feed| feed.source == Source::Screen) => {
-                self.texts.sharing
-            }
+            State::Live if self.is_screen() => self.texts.sharing,
             State::Idle | State::Live | State::Failed(_) => "",
         };
         words.to_owned()
@@ -369,6 +387,5 @@ impl App {
 
 /// Whether somebody can see the canvas: the page, or the small picture of it.
 fn is_seen() -> bool {
-    let in_picture = js_sys::Reflect::get(&document(), &"pictureInPictureElement".into());
-    !document().hidden() || in_picture.is_ok_and(|element| element.is_truthy())
+    !document().hidden() || is_picture_in_picture()
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use js_sys::Reflect;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     DomException, HtmlVideoElement, MediaDeviceInfo, MediaDeviceKind, MediaDevices, MediaStream,
     MediaStreamConstraints, MediaStreamTrack,
@@ -93,9 +93,10 @@ pub(crate) fn is_secure() -> bool {
     window().is_secure_context()
 }
 
-/// Asks for pictures; a [`Message::Feed`] with `number` answers. Dropping the task forgets the question.
-pub(crate) fn open(source: Source, device: Option<String>, size: (u32, u32), number: u32) -> Task {
-    Task::spawn(async move {
+/// Asks for pictures; a [`Message::Feed`] with `number` answers. A question that was forgotten would leave the camera on:
+/// whoever does not want the answer any more drops it.
+pub(crate) fn open(source: Source, device: Option<String>, size: (u32, u32), number: u32) {
+    spawn_local(async move {
         let feed = match source {
             Source::Camera => camera(device, size).await,
             Source::Screen => screen().await,
@@ -104,7 +105,7 @@ pub(crate) fn open(source: Source, device: Option<String>, size: (u32, u32), num
             number,
             feed.and_then(|stream| feed_of(source, stream, number)).map_err(|e| reason(&e)),
         ));
-    })
+    });
 }
 
 async fn camera(device: Option<String>, (width, height): (u32, u32)) -> Result<MediaStream, JsValue> {
@@ -149,8 +150,7 @@ fn feed_of(source: Source, stream: MediaStream, number: u32) -> Result<Feed, JsV
     video.set_muted(true);
     dom::set(&video, "playsinline", Some(""));
     video.set_src_object(Some(&stream));
-    // A stream that is not played yet plays as soon as it can; one that ended tells so itself.
-    let _playing = video.play()?;
+    dom::play(&video);
     let pump = Pump::start(video.clone().unchecked_into(), number);
     for track in tracks(&stream) {
         dom::on(&track, "ended", move |_: JsValue| tell(Message::FeedEnded(number)));
@@ -205,6 +205,12 @@ impl Drop for Pump {
     }
 }
 
+/// Whether the browser can share the screen; those of phones cannot.
+pub(crate) fn can_share() -> bool {
+    let share = devices().and_then(|devices| Reflect::get(&devices, &"getDisplayMedia".into()));
+    share.is_ok_and(|share| share.is_function())
+}
+
 /// Lists the cameras; a [`Message::Devices`] answers. Their names are known once a camera was allowed.
 pub(crate) fn list() -> Option<Task> {
     let asked = devices().ok()?.enumerate_devices().ok()?;
@@ -233,6 +239,9 @@ fn tracks(stream: &MediaStream) -> Vec<MediaStreamTrack> {
 
 /// What the browser's error means (<https://www.w3.org/TR/mediacapture-streams/#dom-mediadevices-getusermedia>).
 fn reason(error: &JsValue) -> CameraError {
+    if error.is_undefined() {
+        return CameraError::Insecure;
+    }
     let Some(error) = error.dyn_ref::<DomException>() else {
         return CameraError::Other(dom::words(error));
     };

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::future::{AbortHandle, abortable};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::{JsCast, convert::FromWasmAbi};
-use wasm_bindgen_futures::spawn_local;
-use web_sys::{Document, Element, EventTarget, HtmlElement, Window};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Document, Element, EventTarget, HtmlElement, HtmlVideoElement, Window};
 
 pub(crate) fn window() -> Window {
     web_sys::window().expect_throw("the page runs in a window")
@@ -45,6 +45,16 @@ pub(crate) fn on<E: FromWasmAbi + 'static>(
 /// Time since the page was opened.
 pub(crate) fn now() -> Duration {
     window().performance().map_or(Duration::ZERO, |clock| from_ms(clock.now()))
+}
+
+/// Plays a video as soon as it can be. One that has ended, or has another stream before it begins, plays nothing: that
+/// is told elsewhere.
+pub(crate) fn play(video: &HtmlVideoElement) {
+    if let Ok(playing) = video.play() {
+        spawn_local(async {
+            let _played = JsFuture::from(playing).await;
+        });
+    }
 }
 
 /// Notes this moment for the browser's own tools and whoever measures the page

@@ -36,6 +36,8 @@ pub(crate) struct Shape {
 pub(crate) struct Encoder {
     worker: Worker,
     is_busy: bool,
+    /// Its clock's, in milliseconds.
+    tick: u32,
 }
 
 impl Encoder {
@@ -47,10 +49,20 @@ impl Encoder {
         dom::on(&worker, "message", |event: MessageEvent| hear(&event.data()));
         // A script that does not load, or stumbles, has no words for it.
         dom::on(&worker, "error", |_: JsValue| tell(Message::Encoded(Err(String::new()))));
+        let mut encoder = Self { worker, is_busy: false, tick: 0 };
+        encoder.tick_every(tick);
+        Ok(encoder)
+    }
+
+    /// Makes the worker's clock quicker or slower.
+    pub(crate) fn tick_every(&mut self, tick: u32) {
+        if std::mem::replace(&mut self.tick, tick) == tick {
+            return;
+        }
         let clock = Object::new();
-        Reflect::set(&clock, &"tick".into(), &tick.into())?;
-        worker.post_message(&clock)?;
-        Ok(Self { worker, is_busy: false })
+        // A fresh object takes any property, and a number can be sent.
+        let _set = Reflect::set(&clock, &"tick".into(), &tick.into());
+        let _sent = self.worker.post_message(&clock);
     }
 
     pub(crate) fn is_busy(&self) -> bool {

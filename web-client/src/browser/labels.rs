@@ -84,10 +84,11 @@ impl Labels {
     }
 
     fn describe(&self, label: &Element, place: &Place, is_stale: bool) {
+        let name = label.text_content().unwrap_or_default();
         let mut words = if self.large == Some(place.slot) {
-            self.texts.back_to_all.to_owned()
+            format!("{name}. {}", self.texts.back_to_all)
         } else {
-            fill(self.texts.show_large, &place.display_name)
+            fill(self.texts.show_large, &name)
         };
         for (is_so, word) in [(place.video_off, self.texts.off), (is_stale, self.texts.stale)] {
             if is_so {

@@ -1,36 +1,61 @@
 //! The call beyond its page: the whole screen, or a small window over all others.
 
-use js_sys::Reflect;
+use js_sys::{Function, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Event, HtmlVideoElement};
+use web_sys::{Event, HtmlVideoElement, MediaStream, MediaStreamTrack};
 
-use super::dom::{by_id, document, on};
+use super::dom::{document, on, play};
 use super::screen::Screen;
 
-/// The whole screen for the call, or the page as it was.
+/// The whole screen for the page, notices and all, or the page as it was.
 pub(crate) fn full_screen() {
-    // A browser that does not want to says so itself.
     if document().fullscreen_element().is_some() {
-        document().exit_fullscreen();
-    } else {
-        let _asked = by_id::<web_sys::Element>("call").request_fullscreen();
+        leave_full_screen();
+    } else if let Some(page) = document().document_element() {
+        // A browser that does not want to says so itself.
+        let _asked = page.request_fullscreen();
     }
 }
 
-/// Shows the canvas in a small window over all others, by way of a video of it.
+/// The page as it was.
+pub(crate) fn leave_full_screen() {
+    if document().fullscreen_element().is_some() {
+        document().exit_fullscreen();
+    }
+}
+
+/// Whether the canvas is shown in a small window.
+pub(crate) fn is_picture_in_picture() -> bool {
+    let element = Reflect::get(&document(), &"pictureInPictureElement".into());
+    element.is_ok_and(|element| element.is_truthy())
+}
+
+/// Shows the canvas in a small window over all others, by way of a video of it; or closes that.
 pub(crate) fn picture_in_picture(screen: &Screen) {
-    let call = |object: &JsValue, name: &str, argument: &JsValue| -> Option<JsValue> {
-        let function = Reflect::get(object, &name.into()).ok()?;
-        function.dyn_into::<js_sys::Function>().ok()?.call1(object, argument).ok()
-    };
+    if is_picture_in_picture() {
+        call(&document(), "exitPictureInPicture", &JsValue::UNDEFINED);
+        return;
+    }
     let Some(stream) = call(&screen.canvas, "captureStream", &30.into()) else { return };
+    let stream: MediaStream = stream.unchecked_into();
     let Ok(video) = document().create_element("video") else { return };
     let video: HtmlVideoElement = video.unchecked_into();
     video.set_muted(true);
-    video.set_src_object(stream.dyn_ref());
+    video.set_src_object(Some(&stream));
     let asked = video.clone();
     on(&video, "loadedmetadata", move |_: Event| {
-        let _asked = call(&asked, "requestPictureInPicture", &JsValue::UNDEFINED);
+        call(&asked, "requestPictureInPicture", &JsValue::UNDEFINED);
     });
-    let _playing = video.play();
+    on(&video, "leavepictureinpicture", move |_: Event| {
+        for track in stream.get_tracks() {
+            track.unchecked_into::<MediaStreamTrack>().stop();
+        }
+    });
+    play(&video);
+}
+
+/// Calls what not every browser has.
+fn call(object: &JsValue, name: &str, argument: &JsValue) -> Option<JsValue> {
+    let function = Reflect::get(object, &name.into()).ok()?;
+    function.dyn_into::<Function>().ok()?.call1(object, argument).ok()
 }

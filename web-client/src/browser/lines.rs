@@ -16,6 +16,9 @@ use super::dom::window;
 /// Streams of mosaics that all tabs together may have: one less than connections.
 const LINES: u32 = 5;
 
+/// How long a line that is given back may take, in milliseconds.
+const PAUSE_MS: i32 = 200;
+
 #[wasm_bindgen]
 extern "C" {
     type LockManager;
@@ -58,8 +61,12 @@ impl Line {
     /// Takes a line if one is left.
     pub(crate) async fn take() -> Self {
         let Some(locks) = locks() else { return Self::NotNeeded };
-        for number in 1..=LINES {
-            match lock(&locks, &format!("tessera line {number}")).await {
+        for number in 1..=2 * LINES {
+            if number == LINES + 1 {
+                // One that was given back a moment ago comes back a moment later.
+                pause().await;
+            }
+            match lock(&locks, &format!("tessera line {}", number % LINES)).await {
                 Ok(Some(lock)) => return Self::Held { _lock: lock },
                 Ok(None) => {}
                 // A browser that has locks and does not give them: it must work without.
@@ -68,6 +75,13 @@ impl Line {
         }
         Self::NoneLeft
     }
+}
+
+async fn pause() {
+    let waited = Promise::new(&mut |done, _| {
+        let _timer = window().set_timeout_with_callback_and_timeout_and_arguments_0(&done, PAUSE_MS);
+    });
+    let _done = JsFuture::from(waited).await;
 }
 
 fn locks() -> Option<LockManager> {

@@ -83,7 +83,11 @@ fn press_key(event: &KeyboardEvent) {
     if is_typed || !in_call || event.ctrl_key() || event.meta_key() || event.alt_key() || event.repeat() {
         return;
     }
-    let key = event.key().to_ascii_lowercase();
+    let mut key = event.key().to_ascii_lowercase();
+    if !key.is_ascii() {
+        // Another alphabet: the key at the same place.
+        key = event.code().trim_start_matches("Key").to_ascii_lowercase();
+    }
     if key == "escape" {
         tell(Message::Press(Press::Escape));
     } else if let Some((_, id, _)) = KEYS.into_iter().find(|(wanted, ..)| *wanted == key) {

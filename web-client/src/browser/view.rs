@@ -7,8 +7,9 @@ use web_sys::{
     HtmlSelectElement, HtmlVideoElement, MediaStream,
 };
 
-use super::camera::Device;
+use super::camera::{Device, can_share};
 use super::dom::{all, append, by_id, create, document, say, set, text_element};
+use super::large::leave_full_screen;
 use super::pressing;
 use crate::notice::{Notice, Press};
 use crate::texts::{Texts, fill};
@@ -57,6 +58,9 @@ impl View {
         let (lobby, call) = (by_id::<HtmlElement>("lobby"), by_id::<HtmlElement>("call"));
         if call.hidden() != in_call {
             return;
+        }
+        if !in_call {
+            leave_full_screen();
         }
         lobby.set_hidden(in_call);
         call.set_hidden(!in_call);
@@ -115,9 +119,8 @@ impl View {
         set(&camera, "data-off", (!is_on).then_some(""));
         label(&camera, if is_on { self.texts.camera_off } else { self.texts.camera_on });
         set(&by_id("share"), "aria-pressed", Some(if is_screen { "true" } else { "false" }));
-        for id in ["camera", "share"] {
-            by_id::<HtmlElement>(id).set_hidden(is_spectator);
-        }
+        camera.set_hidden(is_spectator);
+        by_id::<HtmlElement>("share").set_hidden(is_spectator || !can_share());
     }
 
     /// Lists the cameras to choose from.

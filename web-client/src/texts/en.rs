@@ -36,6 +36,8 @@ pub(super) const TEXTS: Texts = Texts {
     joining_slow: "No answer yet. If this call is open in other tabs, close one of them: over http:// a browser \
                    opens only six connections to one server. Over https:// there is no such limit.",
     joining_long: "No answer yet. Still trying…",
+    joined: "You are in the call.",
+    unreachable: "The server does not answer. Trying again…",
     reconnecting: "The connection is lost. Coming back to your place…",
     reconnected: "You are back.",
     left: "You have left the call.",
@@ -59,6 +61,8 @@ pub(super) const TEXTS: Texts = Texts {
     frames_refused: "The server cannot use your pictures: {}",
     too_many_tabs: "Five tabs of this browser are in a call here already, and over http:// it opens no sixth \
                     connection for the pictures to go up. Close one of them, or use https://.",
+    share_failed: "The screen is not shared: {}",
+    pushes_fail: "Your pictures do not reach the server: {}",
     try_again: "Try again",
     join_anew: "Join as somebody new",
     watch_instead: "Watch",

@@ -4,7 +4,7 @@ use super::Texts;
 
 pub(super) const TEXTS: Texts = Texts {
     your_name: "이름",
-    guest: "손님",
+    guest: "게스트",
     camera: "카메라",
     join: "참가하기",
     watch_only: "카메라 없이 보기",
@@ -36,6 +36,8 @@ pub(super) const TEXTS: Texts = Texts {
     joining_slow: "아직 응답이 없습니다. 이 통화가 다른 탭에도 열려 있으면 하나를 닫아 주세요. http://에서는 브라우저가 한 \
                    서버에 연결을 여섯 개까지만 엽니다. https://에는 이런 제한이 없습니다.",
     joining_long: "아직 응답이 없습니다. 계속 시도하는 중…",
+    joined: "통화에 참가했습니다.",
+    unreachable: "서버가 응답하지 않습니다. 다시 시도하는 중…",
     reconnecting: "연결이 끊겼습니다. 원래 자리로 돌아가는 중…",
     reconnected: "다시 연결되었습니다.",
     left: "통화에서 나왔습니다.",
@@ -46,19 +48,21 @@ pub(super) const TEXTS: Texts = Texts {
                     이름이 보입니다.",
     camera_busy: "다른 프로그램이 카메라를 쓰고 있습니다. 그 프로그램을 닫거나 다른 카메라를 고르세요.",
     camera_missing: "연결된 카메라가 없습니다. 카메라를 연결하거나 카메라 없이 참가하세요. 다른 사람에게는 이름이 보입니다.",
-    camera_gone: "카메라 연결이 끊겼습니다. 다시 연결하면 저절로 돌아옵니다.",
+    camera_gone: "카메라 연결이 끊겼습니다. 다시 연결하면 자동으로 켜집니다.",
     camera_failed: "카메라를 켤 수 없습니다: {}",
     insecure: "브라우저는 안전한 페이지에만 카메라를 허용합니다. https://로 열거나, 서버가 있는 컴퓨터에서는 \
                http://localhost로 여세요. 여기서는 볼 수만 있습니다.",
     id_taken: "같은 아이디를 쓰는 사람이 이미 통화에 있습니다.",
-    full: "자리가 없습니다. 누가 나간 뒤에 다시 참가하거나, 보기만 할 수 있습니다.",
+    full: "자리가 없습니다. 누군가 나간 뒤에 다시 참가하거나, 보기만 할 수 있습니다.",
     taken_over: "다른 탭이나 프로그램이 이 자리를 이어받았습니다.",
     no_such_room: "그런 방이 없습니다.",
-    not_allowed: "서버가 들여보내지 않습니다: {}",
-    rejected: "서버가 받지 않습니다: {}",
-    frames_refused: "서버가 보낸 화면을 쓸 수 없습니다: {}",
-    too_many_tabs: "이 브라우저의 탭 다섯 개가 이미 통화에 있습니다. http://에서는 화면을 보낼 여섯째 연결이 남지 않습니다. \
+    not_allowed: "서버가 참가를 허용하지 않습니다: {}",
+    rejected: "서버가 요청을 받아들이지 않습니다: {}",
+    frames_refused: "보낸 화면을 서버가 쓸 수 없습니다: {}",
+    too_many_tabs: "이 브라우저의 탭 다섯 개가 이미 통화에 있습니다. http://에서는 화면을 보낼 여섯 번째 연결이 남지 않습니다. \
                     하나를 닫거나 https://를 쓰세요.",
+    share_failed: "화면을 공유할 수 없습니다: {}",
+    pushes_fail: "보낸 화면이 서버에 도착하지 않습니다: {}",
     try_again: "다시 시도",
     join_anew: "새 아이디로 참가",
     watch_instead: "보기",
@@ -71,5 +75,5 @@ pub(super) const TEXTS: Texts = Texts {
     bytes_up: "보냄",
     bytes_down: "받음",
     skipped: "건너뛴 프레임",
-    quality: "빈도와 품질",
+    quality: "프레임 속도와 품질",
 };

@@ -6,6 +6,7 @@ use super::App;
 use crate::browser::camera::{self, Device, Feed, Source};
 use crate::browser::identity;
 use crate::notice::CameraError;
+use crate::texts::fill;
 
 /// The original's tile, until the server says otherwise.
 const USUAL_TILE: (u32, u32) = (640, 480);
@@ -18,32 +19,36 @@ impl App {
 
     pub(super) fn open_feed(&mut self, source: Source, device: Option<String>) {
         self.last_asked += 1;
-        self.camera_error = None;
+        (self.camera_error, self.is_camera_error_read) = (None, false);
         let size = self.seat.as_ref().map_or(USUAL_TILE, |seat| (seat.tile_width, seat.tile_height));
         if source == Source::Camera {
             // Many cameras give their pictures to one at a time.
             self.feed = None;
         }
-        self.asking = Some(camera::open(source, device, size, self.last_asked));
+        self.asking = Some(source);
+        camera::open(source, device, size, self.last_asked);
     }
 
     pub(super) fn fed(&mut self, number: u32, feed: Result<Feed, CameraError>) {
+        // What is not wanted any more is closed by its Drop.
         if number != self.last_asked {
             return;
         }
-        self.asking = None;
+        let source = self.asking.take();
         match feed {
             Ok(feed) => {
                 self.feed = Some(feed);
-                self.listing = camera::list();
+                self.next_picture = Duration::ZERO;
             }
-            // Whoever thinks better of sharing keeps the camera.
-            Err(_) if self.feed.is_some() => {}
-            Err(error) => {
-                self.camera_error = Some(error);
-                self.listing = camera::list();
+            // Whoever thinks better of sharing goes on as before.
+            Err(CameraError::Denied) if source == Some(Source::Screen) => {}
+            Err(error) if source == Some(Source::Screen) => {
+                let words = if let CameraError::Other(words) = error { words } else { format!("{error:?}") };
+                self.complaint = Some(fill(self.texts.share_failed, &words));
             }
+            Err(error) => self.camera_error = Some(error),
         }
+        self.listing = camera::list();
         self.last_push = Duration::ZERO;
     }
 
@@ -52,13 +57,17 @@ impl App {
         self.feed.as_ref().is_some_and(|feed| feed.number == number)
     }
 
+    pub(super) fn is_screen(&self) -> bool {
+        self.feed.as_ref().is_some_and(|feed| feed.source == Source::Screen)
+    }
+
     pub(super) fn feed_ended(&mut self) {
         let was_screen = self.feed.take().is_some_and(|feed| feed.source == Source::Screen);
         self.last_push = Duration::ZERO;
         if was_screen && self.wants_camera {
             self.open_camera(identity::camera());
         } else if !was_screen {
-            self.camera_error = Some(CameraError::Gone);
+            (self.camera_error, self.is_camera_error_read) = (Some(CameraError::Gone), false);
         }
     }
 
@@ -76,14 +85,14 @@ impl App {
     }
 
     pub(super) fn toggle_camera(&mut self) {
-        if self.feed.is_some() {
+        if self.feed.is_some() || self.asking.is_some() {
             self.wants_camera = false;
             self.drop_feed();
             self.give_sign();
         } else if camera::is_secure() {
             self.open_camera(identity::camera());
         } else {
-            self.camera_error = Some(CameraError::Insecure);
+            (self.camera_error, self.is_camera_error_read) = (Some(CameraError::Insecure), false);
         }
     }
 
@@ -102,7 +111,7 @@ impl App {
     }
 
     pub(super) fn toggle_share(&mut self) {
-        if self.feed.as_ref().is_some_and(|feed| feed.source == Source::Screen) {
+        if self.is_screen() {
             self.feed_ended();
         } else {
             self.open_feed(Source::Screen, None);

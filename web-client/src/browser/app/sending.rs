@@ -7,9 +7,9 @@ use tessera_wire::{FrameRequest, PushFrameResponse};
 use tonic::Status;
 
 use super::{App, Message, is_seen, tell};
-use crate::browser::camera::Source;
 use crate::browser::dom::{Task, document, now, words};
 use crate::browser::encoder::Shape;
+use crate::browser::large::is_picture_in_picture;
 use crate::browser::transport::{MAX_FRAME_BYTES, is_http2};
 use crate::fit;
 use crate::texts::fill;
@@ -18,6 +18,9 @@ use crate::texts::fill;
 const LIFE: Duration = Duration::from_secs(2);
 /// A camera's pictures come a little early or late; they are not skipped for that.
 const EARLY: Duration = Duration::from_millis(8);
+
+/// So many pushes in a row that failed are told, while the stream lives.
+const UNANSWERED: u32 = 20;
 
 /// A push that is made ready: a frame, or a sign of life without one.
 #[derive(Debug)]
@@ -49,7 +52,7 @@ impl App {
         if let Err(error) = encoder.encode(&feed.video, shape) {
             return self.complain(fill(self.texts.camera_failed, &words(&error)));
         }
-        self.encoding = taken_at;
+        (self.encoding, self.last_picture) = (taken_at, now());
         let due = self.next_picture + self.pace.interval();
         // Whoever was late does not make up for it.
         self.next_picture = if due + self.pace.interval() < now() { now() } else { due };
@@ -67,6 +70,13 @@ impl App {
             }
             Ok(_) => {}
             Err(error) => self.complain(fill(self.texts.camera_failed, &error)),
+        }
+    }
+
+    /// A screen on which nothing moves gives no pictures, and hidden pages are told of none: so they are looked for.
+    pub(super) fn look_for_picture(&mut self) {
+        if self.is_hidden_but_seen() || now() >= self.last_picture + LIFE {
+            self.picture(now());
         }
     }
 
@@ -105,10 +115,18 @@ impl App {
 
     pub(super) fn pushed(&mut self, number: u64, bytes: usize, answer: Result<PushFrameResponse, Status>) {
         let round_trip = self.outbox.answered(number, now());
-        // What else can go wrong with a push, the stream tells.
+        self.unanswered = if answer.is_ok() { 0 } else { self.unanswered + 1 };
+        if let Err(status) = &answer
+            && self.unanswered == UNANSWERED
+        {
+            self.complain(fill(self.texts.pushes_fail, status.message()));
+        }
         if let (Some(round_trip), Ok(answer)) = (round_trip, answer) {
-            self.pace.answered(round_trip, now());
-            self.stats.round_trips.note(round_trip);
+            self.stats.round_trips.note(round_trip, now());
+            if bytes > 0 {
+                // What is small is quick, and says nothing of the way of a frame.
+                self.pace.answered(round_trip, now());
+            }
             if answer.superseded {
                 self.outbox.skip();
             } else if bytes > 0 {
@@ -125,9 +143,9 @@ impl App {
         self.seat.is_some() && self.feed.is_some() && (is_seen() || self.is_hidden_but_seen())
     }
 
-    /// Whoever shares another window has this page behind it.
+    /// Whoever shares another window has this page behind it, and whoever has the small one may, too.
     pub(super) fn is_hidden_but_seen(&self) -> bool {
-        document().hidden() && self.feed.as_ref().is_some_and(|feed| feed.source == Source::Screen)
+        document().hidden() && (self.is_screen() || is_picture_in_picture())
     }
 }
 

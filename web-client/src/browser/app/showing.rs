@@ -52,7 +52,8 @@ impl App {
         let own = tiles.iter().find(|tile| tile.slot == seat.slot);
         if let Some(own) = own.filter(|own| own.captured_at_us > 0 && own.sequence != self.own_shown) {
             self.own_shown = own.sequence;
-            self.stats.latencies.note(now().saturating_sub(Duration::from_micros(own.captured_at_us)));
+            let age = now().saturating_sub(Duration::from_micros(own.captured_at_us));
+            self.stats.latencies.note(age, now());
         }
     }
 

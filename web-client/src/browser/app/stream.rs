@@ -15,7 +15,7 @@ use crate::call::{Claim, Effect, Entry, Event, Now, Role, State};
 
 impl App {
     pub(super) fn happen(&mut self, event: Event) {
-        let was_lost = *self.call.state() == State::Reconnecting;
+        let before = self.call.state().clone();
         let effects = self.call.handle(event, Now { at: now(), chance: js_sys::Math::random() });
         for effect in effects {
             match effect {
@@ -25,8 +25,11 @@ impl App {
                 Effect::Forget => identity::remember(None),
             }
         }
-        if was_lost && *self.call.state() == State::Live {
-            self.view.news(self.texts.reconnected);
+        match self.call.state() {
+            State::Live if before == State::Reconnecting => self.view.news(self.texts.reconnected),
+            State::Live if before == State::Joining => self.view.news(self.texts.joined),
+            State::Joining | State::Live | State::Reconnecting => {}
+            State::Idle | State::Left | State::Failed(_) => self.line = None,
         }
     }
 
@@ -41,7 +44,8 @@ impl App {
             max_fps: 0,
         };
         self.pace.reset();
-        self.stream = Some(Task::spawn(watch(self.client.clone(), request)));
+        let needs_line = self.line.is_none();
+        self.stream = Some(Task::spawn(watch(self.client.clone(), request, needs_line)));
     }
 
     pub(super) fn close_stream(&mut self) {
@@ -71,17 +75,19 @@ impl App {
     /// A seat was taken or is another: the camera's state is told at once.
     pub(super) fn live_again(&mut self) {
         self.own_shown = 0;
-        self.last_push = Duration::ZERO;
+        (self.last_push, self.last_picture) = (Duration::ZERO, Duration::ZERO);
         self.give_sign();
     }
 }
 
 /// The stream of mosaics, told message by message.
-async fn watch(mut client: Client, request: WatchMosaicRequest) {
-    let _line = match if is_http2() { Line::NotNeeded } else { Line::take().await } {
-        Line::NoneLeft => return tell(Message::Crowded),
-        line => line,
-    };
+async fn watch(mut client: Client, request: WatchMosaicRequest, needs_line: bool) {
+    if needs_line {
+        match if is_http2() { Line::NotNeeded } else { Line::take().await } {
+            Line::NoneLeft => return tell(Message::Crowded),
+            line => tell(Message::Line(line)),
+        }
+    }
     let mut stream = match client.watch_mosaic(request).await {
         Ok(response) => response.into_inner(),
         Err(status) => return tell(Message::StreamEnded(status)),
