@@ -372,7 +372,7 @@ fn failure(ending: Ending) -> Option<Failure> {
 fn pause(attempts: u32, chance: f64) -> Duration {
     let step = FIRST_PAUSE.saturating_mul(1 << attempts.min(8)).min(LONGEST_PAUSE);
     let share = 0.5 + 0.5 * chance.clamp(0.0, 1.0);
-    Duration::from_millis((step.as_millis() as f64 * share).round() as u64)
+    Duration::from_millis((step.as_secs_f64() * 1e3 * share).round() as u64)
 }
 
 #[cfg(test)]

@@ -64,10 +64,11 @@ pub fn choose<'a>(wanted: impl IntoIterator<Item = &'a str>) -> (&'static str, &
 
 /// `text` with `value` in the place of `{}`.
 pub fn fill(text: &str, value: &str) -> String {
-    match text.find('{') {
-        Some(gap) => [&text[..gap], value, &text[gap + 2..]].concat(),
-        None => text.to_owned(),
+    let mut filled = text.to_owned();
+    if let Some(gap) = text.find('{') {
+        filled.replace_range(gap..gap + 2, value);
     }
+    filled
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use js_sys::Reflect;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     DomException, HtmlVideoElement, MediaDeviceInfo, MediaDeviceKind, MediaDevices, MediaStream,
     MediaStreamConstraints, MediaStreamTrack,
@@ -96,7 +96,7 @@ pub(crate) fn is_secure() -> bool {
 /// Asks for pictures; a [`Message::Feed`] with `number` answers. A question that was forgotten would leave the camera on:
 /// whoever does not want the answer any more drops it.
 pub(crate) fn open(source: Source, device: Option<String>, size: (u32, u32), number: u32) {
-    spawn_local(async move {
+    dom::run(async move {
         let feed = match source {
             Source::Camera => camera(device, size).await,
             Source::Screen => screen().await,

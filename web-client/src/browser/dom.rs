@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::{AbortHandle, abortable};
+use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen::{JsCast, convert::FromWasmAbi};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Document, Element, EventTarget, HtmlElement, HtmlVideoElement, Window};
+use web_sys::{Document, Element, Event, EventTarget, HtmlElement, HtmlVideoElement, Window};
 
 pub(crate) fn window() -> Window {
     web_sys::window().expect_throw("the page runs in a window")
@@ -29,13 +30,10 @@ pub(crate) fn all(selector: &str) -> Vec<Element> {
     (0..found.length()).filter_map(|index| found.get(index)?.dyn_into().ok()).collect()
 }
 
-/// Calls `react` at each `event`, as long as the page lives.
-pub(crate) fn on<E: FromWasmAbi + 'static>(
-    target: &EventTarget,
-    event: &str,
-    react: impl FnMut(E) + 'static,
-) {
-    let closure = Closure::<dyn FnMut(E)>::new(react);
+/// Calls `react` at each `event`, which is an `E`, as long as the page lives.
+pub(crate) fn on<E: JsCast>(target: &EventTarget, event: &str, mut react: impl FnMut(E) + 'static) {
+    // One kind of closure for all: each other kind is glue of its own.
+    let closure = Closure::<dyn FnMut(Event)>::new(move |event: Event| react(event.unchecked_into()));
     target
         .add_event_listener_with_callback(event, closure.as_ref().unchecked_ref())
         .expect_throw("events exist");
@@ -51,7 +49,7 @@ pub(crate) fn now() -> Duration {
 /// is told elsewhere.
 pub(crate) fn play(video: &HtmlVideoElement) {
     if let Ok(playing) = video.play() {
-        spawn_local(async {
+        run(async {
             let _played = JsFuture::from(playing).await;
         });
     }
@@ -121,14 +119,20 @@ pub(crate) fn say(element: &Element, words: &str) {
     }
 }
 
+/// Goes on until it is done.
+pub(crate) fn run(work: impl Future<Output = ()> + 'static) {
+    // Boxed, for each kind of future has glue of its own.
+    spawn_local(work.boxed_local());
+}
+
 /// Something that goes on until it is done or this is dropped.
 #[derive(Debug)]
 pub(crate) struct Task(AbortHandle);
 
 impl Task {
     pub(crate) fn spawn(work: impl Future<Output = ()> + 'static) -> Self {
-        let (work, handle) = abortable(work);
-        spawn_local(async {
+        let (work, handle) = abortable(work.boxed_local());
+        run(async {
             // Aborted or done: both are an end.
             let _ended = work.await;
         });

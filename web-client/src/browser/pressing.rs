@@ -86,7 +86,7 @@ fn press_key(event: &KeyboardEvent) {
     let mut key = event.key().to_ascii_lowercase();
     if !key.is_ascii() {
         // Another alphabet: the key at the same place.
-        key = event.code().trim_start_matches("Key").to_ascii_lowercase();
+        key = event.code().to_ascii_lowercase().split_off("key".len().min(event.code().len()));
     }
     if key == "escape" {
         tell(Message::Press(Press::Escape));

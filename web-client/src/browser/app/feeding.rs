@@ -43,7 +43,7 @@ impl App {
             // Whoever thinks better of sharing goes on as before.
             Err(CameraError::Denied) if source == Some(Source::Screen) => {}
             Err(error) if source == Some(Source::Screen) => {
-                let words = if let CameraError::Other(words) = error { words } else { format!("{error:?}") };
+                let words = if let CameraError::Other(words) = error { words } else { String::new() };
                 self.complaint = Some(fill(self.texts.share_failed, &words));
             }
             Err(error) => self.camera_error = Some(error),

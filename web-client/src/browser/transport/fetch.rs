@@ -18,6 +18,14 @@ use web_sys::{AbortController, Headers, ReadableStreamDefaultReader, RequestInit
 use super::Call;
 use crate::browser::dom::words;
 
+/// What tonic looks at in the head of a response.
+const SEEN: [HeaderName; 4] = [
+    http::header::CONTENT_TYPE,
+    HeaderName::from_static("grpc-status"),
+    HeaderName::from_static("grpc-message"),
+    HeaderName::from_static("grpc-status-details-bin"),
+];
+
 /// The words of a refusal are read up to so many characters.
 const MAX_REASON: usize = 300;
 
@@ -41,7 +49,7 @@ impl tower_service::Service<Request<Call>> for Fetch {
 
 async fn fetch(request: Request<Call>) -> Result<Response<FetchBody>, Status> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(|error| Status::internal(error.to_string()))?.to_bytes();
+    let body = body.collect().await?.to_bytes();
     let abort = Abort::new()?;
     let response = send(&head, &body, &abort).await.map_err(|error| unreachable(&error))?;
 
@@ -49,13 +57,11 @@ async fn fetch(request: Request<Call>) -> Result<Response<FetchBody>, Status> {
     if !response.ok() || !content_type.starts_with("application/grpc-web") {
         return Err(refused(&response).await);
     }
-    let mut answer = Response::builder().status(response.status());
-    if let Some(headers) = answer.headers_mut() {
-        copy_headers(&response.headers(), headers);
-    }
     let reader = response.body().map(|body| body.get_reader().unchecked_into());
     let body = FetchBody { inner: SendWrapper::new(Reading { reader, pending: None, _abort: abort }) };
-    answer.body(body).map_err(|error| Status::internal(error.to_string()))
+    let mut answer = Response::new(body);
+    copy_headers(&response.headers(), answer.headers_mut());
+    Ok(answer)
 }
 
 async fn send(head: &http::request::Parts, body: &[u8], abort: &Abort) -> Result<web_sys::Response, JsValue> {
@@ -67,21 +73,21 @@ async fn send(head: &http::request::Parts, body: &[u8], abort: &Abort) -> Result
         }
     }
     let init = RequestInit::new();
-    init.set_method(head.method.as_str());
+    init.set_method("POST");
     init.set_headers(&headers);
     init.set_body(&Uint8Array::from(body));
     init.set_signal(Some(&abort.0.signal()));
     let window = web_sys::window().ok_or("no window")?;
-    let response = JsFuture::from(window.fetch_with_str_and_init(&head.uri.to_string(), &init)).await?;
+    let response = JsFuture::from(window.fetch_with_str_and_init(head.uri.path(), &init)).await?;
     response.dyn_into()
 }
 
 /// The names that the browser shows us; one that we cannot write is left out.
 fn copy_headers(from: &Headers, to: &mut http::HeaderMap) {
-    for name in ["content-type", "grpc-status", "grpc-message", "grpc-status-details-bin"] {
-        let value = from.get(name).ok().flatten().and_then(|text| HeaderValue::from_str(&text).ok());
+    for name in SEEN {
+        let value = from.get(name.as_str()).ok().flatten().and_then(|text| HeaderValue::from_str(&text).ok());
         if let Some(value) = value {
-            to.insert(HeaderName::from_static(name), value);
+            to.insert(name, value);
         }
     }
 }
