@@ -33,9 +33,10 @@ async fn sizes(chromium: &Chromium, server: &Server) {
     page.state("idle").await;
     let entries = page
         .run(
-            "return performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))\
-             .filter(entry => entry.encodedBodySize).map(entry => [new URL(entry.name).pathname.split('/').pop(),\
-             entry.encodedBodySize, entry.decodedBodySize])",
+            "const entries = ['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind)); \
+             const files = new Map(entries.map(entry => [new URL(entry.name).pathname.split('/').pop(), entry])); \
+             return [...files].filter(([, entry]) => entry.encodedBodySize) \
+             .map(([name, entry]) => [name, entry.encodedBodySize, entry.decodedBodySize])",
         )
         .await;
     println!("| file | bytes that travel (brotli) | bytes |\n| --- | --- | --- |");
