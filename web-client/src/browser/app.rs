@@ -229,13 +229,14 @@ impl App {
             Message::Encoded(jpeg) => return self.encoded(jpeg),
             Message::Pushed { number, bytes, answer } => return self.pushed(number, bytes, answer),
             Message::Decoded(mosaic, bitmap) => return self.show(mosaic, bitmap.as_ref()),
-            Message::Response(response) => self.respond(*response),
+            Message::Response(response) if self.stream.is_some() => self.respond(*response),
+            Message::Response(_) => {}
             Message::StreamEnded(status) => {
                 let ending = Ending { code: status.code(), message: status.message().to_owned() };
                 self.happen(Event::Ended(ending));
             }
             Message::Tick => self.tick(),
-            Message::Line(line) => self.line = Some(line),
+            Message::Line(line) => self.line = self.stream.is_some().then_some(line),
             Message::Crowded => self.happen(Event::Crowded),
             Message::Press(press) => self.press(press),
             Message::Action(index) => {

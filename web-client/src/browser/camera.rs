@@ -8,8 +8,8 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    DomException, HtmlVideoElement, MediaDeviceInfo, MediaDeviceKind, MediaDevices, MediaStream,
-    MediaStreamConstraints, MediaStreamTrack,
+    DomException, HtmlMediaElement, HtmlVideoElement, MediaDeviceInfo, MediaDeviceKind, MediaDevices,
+    MediaStream, MediaStreamConstraints, MediaStreamTrack,
 };
 
 use super::app::{Message, tell};
@@ -65,7 +65,9 @@ impl Feed {
     /// The picture's size in pixels, once there is one.
     pub(crate) fn size(&self) -> Option<(f64, f64)> {
         let size = (f64::from(self.video.video_width()), f64::from(self.video.video_height()));
-        (size.0 > 0.0 && size.1 > 0.0).then_some(size)
+        // Its size is known before it is there.
+        let is_there = self.video.ready_state() >= HtmlMediaElement::HAVE_CURRENT_DATA;
+        (is_there && size.0 > 0.0 && size.1 > 0.0).then_some(size)
     }
 
     pub(crate) fn stream(&self) -> &MediaStream {

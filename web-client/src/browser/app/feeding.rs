@@ -73,7 +73,9 @@ impl App {
 
     pub(super) fn devices_changed(&mut self) {
         self.listing = camera::list();
-        if self.wants_camera && self.feed.is_none() && self.camera_error.is_some() {
+        let is_refused =
+            matches!(self.camera_error, None | Some(CameraError::Denied | CameraError::Insecure));
+        if self.wants_camera && self.feed.is_none() && !is_refused {
             self.open_camera(identity::camera());
         }
     }
