@@ -5,7 +5,10 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tessera_wire::NEEDS_TLS;
 
-use super::{Asked, Guard, Host, foreign_host, sentence};
+use super::Guard;
+use super::asked::Asked;
+use super::names::Host;
+use super::refusal::{foreign_host, sentence};
 use crate::config::Plain;
 
 /// The code UNAVAILABLE, as it goes over the wire.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::body::{Body, to_bytes};
+use axum::http::HeaderMap;
 use tower::ServiceExt as _;
 
 use super::*;
