@@ -9,8 +9,9 @@ use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -115,7 +116,9 @@ impl Chromium {
     }
 
     pub(crate) async fn open_at(&self, url: &str, camera: Camera) -> Page {
+        let profile = tempfile::tempdir().unwrap();
         let mut args: Vec<_> = FLAGS.map(str::to_owned).into();
+        args.push(user_data_dir(&profile));
         let mut file = None;
         let film = match camera {
             Camera::Plays(film) => Some(film),
@@ -139,16 +142,44 @@ impl Chromium {
         });
         let Value::Object(capabilities) = capabilities else { unreachable!("it is written so") };
         let mut builder = ClientBuilder::new(HttpConnector::new());
+        let browser = Browser { profile, _camera: file };
         let client = within(builder.capabilities(capabilities).connect(&self.url)).await.unwrap();
         within(client.goto(url)).await.unwrap();
-        Page { client, _camera: file }
+        Page { client, _browser: browser }
     }
 }
 
 /// A page in a browser of its own.
 pub(crate) struct Page {
     pub(crate) client: Client,
+    _browser: Browser,
+}
+
+/// What a browser has of ours. It ends with this, also when its test fails: chromedriver leaves it behind then, and it
+/// would go on in its call for ever.
+struct Browser {
+    profile: TempDir,
     _camera: Option<NamedTempFile>,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let flag = user_data_dir(&self.profile);
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+            if let Some(pid) = pid
+                && command.split(|&byte| byte == 0).any(|word| word == flag.as_bytes())
+            {
+                // Gone already is as good.
+                kill_process(pid, Signal::KILL).ok();
+            }
+        }
+    }
+}
+
+fn user_data_dir(profile: &TempDir) -> String {
+    format!("--user-data-dir={}", profile.path().display())
 }
 
 impl Page {
