@@ -30,3 +30,6 @@ onmessage = async ({ data }) => {
     postMessage({ error: String(error) });
   }
 };
+
+// It is there.
+postMessage({ tick: true });

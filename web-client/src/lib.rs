@@ -16,9 +16,9 @@ pub mod texts;
 #[cfg(target_arch = "wasm32")]
 mod browser;
 
-/// Starts the page. `worker` is the address of the script that makes JPEGs.
+/// Starts the page. `worker` runs the script that makes JPEGs and keeps time.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub fn start(worker: &str) {
+pub fn start(worker: web_sys::Worker) {
     browser::start(worker);
 }

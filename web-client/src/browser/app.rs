@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tessera_wire::{FrameResponse, PushFrameResponse, Seat};
 use tonic::Status;
-use web_sys::{Event as DomEvent, ImageBitmap, PageTransitionEvent};
+use web_sys::{Event as DomEvent, ImageBitmap, PageTransitionEvent, Worker};
 
 use super::camera::{self, Device, Feed, Source};
 use super::dom::{self, Task, by_id, document, now, window};
@@ -96,7 +96,7 @@ pub(crate) fn tell(message: Message) {
 }
 
 /// Starts the page.
-pub(crate) fn start(worker: &str) {
+pub(crate) fn start(worker: Worker) {
     let app = App::new(worker);
     APP.set(Some(app));
     listen();
@@ -134,7 +134,7 @@ struct App {
     outbox: Outbox<sending::Push, Task>,
     pace: Pace,
     stats: Stats,
-    encoder: Option<Encoder>,
+    encoder: Encoder,
     /// When the picture in work was taken.
     encoding: Duration,
     screen: Screen,
@@ -166,7 +166,7 @@ struct App {
 }
 
 impl App {
-    fn new(worker: &str) -> Self {
+    fn new(worker: Worker) -> Self {
         let address = Address::read();
         let wanted: Vec<String> =
             window().navigator().languages().iter().filter_map(|tag| tag.as_string()).collect();
@@ -182,7 +182,7 @@ impl App {
             outbox: Outbox::default(),
             pace: Pace::default(),
             stats: Stats::default(),
-            encoder: Encoder::start(worker, TICK).ok(),
+            encoder: Encoder::new(worker, TICK),
             encoding: Duration::ZERO,
             screen: Screen::new(by_id("mosaic")),
             view: View::new(language, texts),
@@ -270,9 +270,7 @@ impl App {
         let is_hidden_but_seen = self.is_hidden_but_seen();
         self.happen(Event::Tick);
         self.outbox.expire(now());
-        if let Some(encoder) = &mut self.encoder {
-            encoder.tick_every(if is_hidden_but_seen { QUICK_TICK } else { TICK });
-        }
+        self.encoder.tick_every(if is_hidden_but_seen { QUICK_TICK } else { TICK });
         self.look_for_picture();
         self.give_sign();
         if now() >= self.figures_at {

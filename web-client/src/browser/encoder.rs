@@ -4,7 +4,7 @@ use bytes::Bytes;
 use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
-use web_sys::{HtmlVideoElement, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{HtmlVideoElement, MessageEvent, Worker};
 
 use super::app::{Message, tell};
 use super::dom;
@@ -41,17 +41,14 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// Starts the worker, whose clock ticks every `tick` milliseconds.
-    pub(crate) fn start(script: &str, tick: u32) -> Result<Self, JsValue> {
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(script, &options)?;
+    /// Takes the worker, whose clock ticks every `tick` milliseconds from now on.
+    pub(crate) fn new(worker: Worker, tick: u32) -> Self {
         dom::on(&worker, "message", |event: MessageEvent| hear(&event.data()));
-        // A script that does not load, or stumbles, has no words for it.
+        // A script that stumbles has no words for it.
         dom::on(&worker, "error", |_: JsValue| tell(Message::Encoded(Err(String::new()))));
         let mut encoder = Self { worker, is_busy: false, tick: 0 };
         encoder.tick_every(tick);
-        Ok(encoder)
+        encoder
     }
 
     /// Makes the worker's clock quicker or slower.

@@ -36,8 +36,7 @@ impl App {
             return;
         }
         let window = self.pace.window(most_in_flight());
-        let Some(encoder) = &mut self.encoder else { return };
-        if encoder.is_busy() || self.outbox.is_full(window) {
+        if self.encoder.is_busy() || self.outbox.is_full(window) {
             return self.outbox.skip();
         }
         let (Some(feed), Some(seat)) = (&self.feed, &self.seat) else { return };
@@ -49,7 +48,7 @@ impl App {
             place: fit::place(size, tile, seat.fit()),
             quality: self.pace.quality(seat.quality),
         };
-        if let Err(error) = encoder.encode(&feed.video, shape) {
+        if let Err(error) = self.encoder.encode(&feed.video, shape) {
             return self.complain(fill(self.texts.camera_failed, &words(&error)));
         }
         (self.encoding, self.last_picture) = (taken_at, now());
@@ -59,9 +58,7 @@ impl App {
     }
 
     pub(super) fn encoded(&mut self, jpeg: Result<Bytes, String>) {
-        if let Some(encoder) = &mut self.encoder {
-            encoder.done();
-        }
+        self.encoder.done();
         match jpeg {
             Ok(jpeg) if jpeg.len() > MAX_FRAME_BYTES => self.outbox.skip(),
             Ok(jpeg) if self.is_sending() => {
