@@ -78,6 +78,18 @@ async fn the_screen_is_shared_instead_of_the_camera_until_that_ends() {
     page.click("camera").await;
     page.shows(0, 2, Look(1)).await;
 
+    // Also while the camera is being asked for.
+    page.run(
+        "const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices); \
+         devices.getUserMedia = (wish) => { devices.getUserMedia = ask; return new Promise(() => {}); }",
+    )
+    .await;
+    page.click("camera").await;
+    page.is_black(0, 2).await;
+    page.click("camera").await;
+    page.click_on("#share").await;
+    page.shows(0, 2, Look(1)).await;
+
     page.run(&format!(
         "const canvas = document.createElement('canvas'); canvas.width = 640; canvas.height = 480; \
          const context = canvas.getContext('2d'); \

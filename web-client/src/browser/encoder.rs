@@ -45,7 +45,7 @@ impl Encoder {
     pub(crate) fn new(worker: Worker, tick: u32) -> Self {
         dom::on(&worker, "message", |event: MessageEvent| hear(&event.data()));
         // A script that stumbles has no words for it.
-        dom::on(&worker, "error", |_: JsValue| tell(Message::Encoded(Err(String::new()))));
+        dom::on(&worker, "error", |_: JsValue| tell(Message::Encoded(Err("worker.js".to_owned()))));
         let mut encoder = Self { worker, is_busy: false, tick: 0 };
         encoder.tick_every(tick);
         encoder

@@ -61,7 +61,7 @@ pub(super) const TEXTS: Texts = Texts {
     frames_refused: "The server cannot use your pictures: {}",
     too_many_tabs: "Five tabs of this browser are in a call here already, and over http:// it opens no sixth \
                     connection for the pictures to go up. Close one of them, or use https://.",
-    share_failed: "The screen is not shared: {}",
+    share_failed: "The screen cannot be shared. Try again, or choose another window.",
     pushes_fail: "Your pictures do not reach the server: {}",
     try_again: "Try again",
     join_anew: "Join as somebody new",

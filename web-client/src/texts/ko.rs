@@ -61,7 +61,7 @@ pub(super) const TEXTS: Texts = Texts {
     frames_refused: "보낸 화면을 서버가 쓸 수 없습니다: {}",
     too_many_tabs: "이 브라우저의 탭 다섯 개가 이미 통화에 있습니다. http://에서는 화면을 보낼 여섯 번째 연결이 남지 않습니다. \
                     하나를 닫거나 https://를 쓰세요.",
-    share_failed: "화면을 공유할 수 없습니다: {}",
+    share_failed: "화면을 공유할 수 없습니다. 다시 시도하거나 다른 창을 고르세요.",
     pushes_fail: "보낸 화면이 서버에 도착하지 않습니다: {}",
     try_again: "다시 시도",
     join_anew: "새 아이디로 참가",

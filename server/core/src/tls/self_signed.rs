@@ -56,8 +56,7 @@ impl SelfSigned {
     ///
     /// When a new one is needed and cannot be kept.
     pub(super) fn load(&self, names: &Names, now: SystemTime) -> Result<Certificate, CertificateError> {
-        let unlocked_at_the_end = self.lock();
-        let _lock = unlocked_at_the_end.map_err(|error| self.cannot_keep(error))?;
+        let _lock = self.lock().map_err(|error| self.cannot_keep(error))?;
         let kept = Certificate::read(&self.certificate_file(), &self.key_file());
         match kept {
             Ok(kept) if names.are_covered_by(&kept) && is_fresh(&kept, now) => Ok(kept),

@@ -6,7 +6,6 @@ use super::App;
 use crate::browser::camera::{self, Device, Feed, Source};
 use crate::browser::identity;
 use crate::notice::CameraError;
-use crate::texts::fill;
 
 /// The original's tile, until the server says otherwise.
 const USUAL_TILE: (u32, u32) = (640, 480);
@@ -40,11 +39,12 @@ impl App {
                 self.feed = Some(feed);
                 self.next_picture = Duration::ZERO;
             }
-            // Whoever thinks better of sharing goes on as before.
-            Err(CameraError::Denied) if source == Some(Source::Screen) => {}
             Err(error) if source == Some(Source::Screen) => {
-                let words = if let CameraError::Other(words) = error { words } else { String::new() };
-                self.complaint = Some(fill(self.texts.share_failed, &words));
+                if error != CameraError::Denied {
+                    self.complaint = Some(self.texts.share_failed.to_owned());
+                }
+                // Whoever thinks better of sharing goes on as before, and a camera that was asked for is asked again.
+                self.want_feed();
             }
             Err(error) => self.camera_error = Some(error),
         }
