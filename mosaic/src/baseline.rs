@@ -1,22 +1,50 @@
 //! Decodes sequential Huffman-coded JPEG (T.81 Annex F) to planes, strictly: every restart segment must hold
 //! its MCUs, padding and no more, so that a damaged frame is refused and not shown.
 //!
-//! More padding than there should be is taken, as cameras make it.
+//! More padding than there should be is taken, as cameras make it. Whoever wants fewer samples gets them from the
+//! inverse DCT, which is then less work ([`Reduction`]).
 
-use std::num::Wrapping;
 use std::ops::Range;
-
-use memchr::memchr_iter;
+use std::sync::Arc;
 
 use crate::bits::BitReader;
-use crate::dct::{self, Block};
-use crate::header::marker;
-use crate::huffman::{Decoder, Flaw};
+use crate::dct;
+use crate::huffman::{Decoder, Decoders, Flaw};
 use crate::limits::FrameError;
 use crate::picture::Picture;
 use crate::probe::{Coding, Header, Scan, Tables};
-use crate::simd::{self, Loop};
-use crate::tables::{CHROMA_AC, CHROMA_DC, HuffmanSpec, LUMA_AC, LUMA_DC, ZIGZAG};
+use crate::segments::Segments;
+use crate::simd::{self, Loop, Vectors};
+use crate::tables::ZIGZAG;
+
+/// Working memory, kept from one frame to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    pub(crate) segments: Segments,
+    pub(crate) decoders: Decoders,
+}
+
+/// How many samples become one: 1, 2, 4 or 8 in each direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reduction {
+    pub(crate) across: u32,
+    pub(crate) down: u32,
+}
+
+impl Reduction {
+    /// Every sample stays.
+    pub(crate) const NONE: Self = Self { across: 1, down: 1 };
+
+    /// For rows that become columns.
+    pub(crate) fn transposed(self) -> Self {
+        Self { across: self.down, down: self.across }
+    }
+
+    /// The size that a picture of `width` times `height` has then.
+    pub(crate) fn of(self, width: u32, height: u32) -> (u32, u32) {
+        (width.div_ceil(self.across), height.div_ceil(self.down))
+    }
+}
 
 /// A JPEG that can be decoded here, and how.
 pub(crate) struct Plan<'a> {
@@ -24,6 +52,8 @@ pub(crate) struct Plan<'a> {
     components: Vec<Component>,
     /// MCUs of an interleaved scan, across and down.
     mcus: (usize, usize),
+    /// Of the picture that comes out.
+    size: (u32, u32),
 }
 
 /// One component: its place in an MCU and its samples.
@@ -33,6 +63,8 @@ struct Component {
     blocks: (usize, usize),
     /// Blocks that hold some of the picture, across and down: what a scan of this component alone has.
     own_blocks: (usize, usize),
+    /// Samples that a block becomes, across and down.
+    samples: (usize, usize),
     quantisation: usize,
     /// Samples in a row of the plane, which is whole MCUs.
     stride: usize,
@@ -43,16 +75,14 @@ struct Component {
 impl<'a> Plan<'a> {
     /// A plan for sequential YCbCr or grey JPEG in which luma has the most samples and chroma half, as many, or
     /// a quarter of them in each direction; `None` for any other.
-    pub(crate) fn new(header: &'a Header<'a>) -> Option<Self> {
+    pub(crate) fn new(header: &'a Header<'a>, reduction: Reduction) -> Option<Self> {
         let frame = &header.frame;
-        let is_ycbcr = frame.components.len() == 1
-            || matches!(header.adobe_transform, None | Some(1)) && frame.components[0][0] != b'R';
         let tables = &header.scans[0].tables;
         let has_tables = frame
             .components
             .iter()
             .all(|&[_, _, table]| tables.quantisation.get(usize::from(table)).is_some_and(Option::is_some));
-        if frame.coding == Coding::Progressive || !is_ycbcr || !has_tables {
+        if frame.coding == Coding::Progressive || !header.is_ycbcr() || !has_tables {
             return None;
         }
         let factors: Vec<_> =
@@ -68,37 +98,47 @@ impl<'a> Plan<'a> {
         if !all_known || blocks_in_mcu > 10 {
             return None;
         }
-        Some(Self::with_factors(header, &factors))
+        Some(Self::with_factors(header, &factors, reduction))
     }
 
-    fn with_factors(header: &'a Header<'a>, factors: &[(u8, u8)]) -> Self {
+    fn with_factors(header: &'a Header<'a>, factors: &[(u8, u8)], reduction: Reduction) -> Self {
         let wide = |(across, down): (u8, u8)| (usize::from(across), usize::from(down));
         let (width, height) = (header.width() as usize, header.height() as usize);
         let most = wide(factors[0]);
         let mcus = (width.div_ceil(most.0 * 8), height.div_ceil(most.1 * 8));
-        let component = |(&[id, _, table], &factors): (&[u8; 3], &(u8, u8))| {
+        // Chroma is wanted at half the resolution of luma: where it has as much, it is reduced once more.
+        let samples = |index: usize, blocks: usize, most: usize, reduction: u32| {
+            let extra = if index > 0 && blocks == most && reduction < 8 { 2 } else { 1 };
+            8 / reduction as usize / extra
+        };
+        let component = |(index, (&[id, _, table], &factors)): (usize, (&[u8; 3], &(u8, u8)))| {
             let blocks = wide(factors);
-            let stride = mcus.0 * blocks.0 * 8;
-            let samples = ((width * blocks.0).div_ceil(most.0), (height * blocks.1).div_ceil(most.1));
+            let samples = (
+                samples(index, blocks.0, most.0, reduction.across),
+                samples(index, blocks.1, most.1, reduction.down),
+            );
+            let stride = mcus.0 * blocks.0 * samples.0;
+            let own = ((width * blocks.0).div_ceil(most.0), (height * blocks.1).div_ceil(most.1));
             Component {
                 id,
                 blocks,
-                own_blocks: (samples.0.div_ceil(8), samples.1.div_ceil(8)),
+                own_blocks: (own.0.div_ceil(8), own.1.div_ceil(8)),
+                samples,
                 quantisation: table.into(),
                 stride,
-                plane: vec![0; stride * mcus.1 * blocks.1 * 8],
+                plane: vec![0; stride * mcus.1 * blocks.1 * samples.1],
                 is_decoded: false,
             }
         };
-        let components = header.frame.components.iter().zip(factors).map(component).collect();
-        Self { header, components, mcus }
+        let components = header.frame.components.iter().zip(factors).enumerate().map(component).collect();
+        Self { header, components, mcus, size: reduction.of(header.width(), header.height()) }
     }
 
     /// Decodes the picture.
-    pub(crate) fn decode(mut self, jpeg: &[u8]) -> Result<Picture, FrameError> {
+    pub(crate) fn decode(mut self, jpeg: &[u8], workspace: &mut Workspace) -> Result<Picture, FrameError> {
         let header = self.header;
         for scan in &header.scans {
-            self.scan(jpeg, scan)?;
+            self.scan(jpeg, scan, workspace)?;
         }
         if !self.components.iter().all(|component| component.is_decoded) {
             return Err(malformed("a colour is missing"));
@@ -106,8 +146,8 @@ impl<'a> Plan<'a> {
         self.picture()
     }
 
-    fn scan(&mut self, jpeg: &[u8], scan: &Scan<'_>) -> Result<(), FrameError> {
-        let mut parts = self.parts(&jpeg[scan.parameters.clone()], &scan.tables)?;
+    fn scan(&mut self, jpeg: &[u8], scan: &Scan<'_>, workspace: &mut Workspace) -> Result<(), FrameError> {
+        let mut parts = self.parts(&jpeg[scan.parameters.clone()], &scan.tables, &mut workspace.decoders)?;
         let mcus = match parts[..] {
             [Part { component, .. }] => self.components[component].own_blocks,
             _ => self.mcus,
@@ -117,23 +157,24 @@ impl<'a> Plan<'a> {
             0 => count,
             interval => interval,
         };
-        let mut segments = Segments::new(&jpeg[scan.data.clone()]);
-        for first in (0..count).step_by(interval) {
-            let mut reader = BitReader::new(segments.next()?);
+        workspace.segments.read(&jpeg[scan.data.clone()], count.div_ceil(interval))?;
+        for (first, reader) in (0..count).step_by(interval).zip(workspace.segments.readers()) {
             parts.iter_mut().for_each(|part| part.dc = 0);
             let numbers = first..count.min(first + interval);
             let components = &mut self.components;
-            let mcus = Mcus { components, parts: &mut parts, reader: &mut reader, numbers, across: mcus.0 };
-            simd::widest(mcus).map_err(damaged)?;
-            if !reader.is_at_end() {
-                return Err(damaged(Flaw::Trailing));
-            }
+            simd::widest(Mcus { components, parts: &mut parts, reader, numbers, across: mcus.0 })
+                .map_err(damaged)?;
         }
-        segments.finish()
+        Ok(())
     }
 
     /// What a scan's parameters (T.81 B.2.3) say of its components.
-    fn parts(&mut self, parameters: &[u8], tables: &Tables<'_>) -> Result<Vec<Part>, FrameError> {
+    fn parts(
+        &mut self,
+        parameters: &[u8],
+        tables: &Tables<'_>,
+        decoders: &mut Decoders,
+    ) -> Result<Vec<Part>, FrameError> {
         let broken = || malformed("a broken scan header");
         let (&count, rest) = parameters.split_first().ok_or_else(broken)?;
         let (selectors, spectrum) = rest.split_at_checked(usize::from(count) * 2).ok_or_else(broken)?;
@@ -147,12 +188,12 @@ impl<'a> Plan<'a> {
             if std::mem::replace(&mut component.is_decoded, true) {
                 return Err(malformed("a colour is there twice"));
             }
-            let quantisation = tables.quantisation[component.quantisation];
+            let steps = tables.quantisation[component.quantisation];
             parts.push(Part {
                 component: index,
                 blocks: if count == 1 { (1, 1) } else { component.blocks },
-                decoder: decoder(tables, usize::from(numbers >> 4), usize::from(numbers & 15))?,
-                quantisation: quantisation.ok_or_else(|| malformed("a quantisation table is missing"))?,
+                decoder: decoders.find(tables, numbers)?,
+                steps: steps.ok_or_else(|| malformed("a quantisation table is missing"))?.map(i16::from),
                 dc: 0,
             });
         }
@@ -161,9 +202,9 @@ impl<'a> Plan<'a> {
 
     /// The planes as a 4:2:0 picture.
     fn picture(self) -> Result<Picture, FrameError> {
-        let (width, height) = (self.header.width(), self.header.height());
+        let (width, height) = self.size;
         let (chroma_width, chroma_height) = (width.div_ceil(2) as usize, height.div_ceil(2) as usize);
-        let most = self.components[0].blocks;
+        let most = self.components[0].samples_in_mcu();
         let mut planes = self.components.into_iter().enumerate().map(|(index, component)| match index {
             0 => component.cropped(width as usize, height as usize),
             _ => component.halved(most, chroma_width, chroma_height),
@@ -177,63 +218,84 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Decodes the MCUs of these numbers, of which there are `across` in a row. Where a scan has one component
-/// alone, an MCU is a block.
-struct Mcus<'a, 'r> {
+/// Decodes the MCUs of these numbers, which a restart segment holds; there are `across` in a row. Where a scan has one
+/// component alone, an MCU is a block.
+struct Mcus<'a> {
     components: &'a mut [Component],
     parts: &'a mut [Part],
-    reader: &'a mut BitReader<'r>,
+    reader: BitReader<'a>,
     numbers: Range<usize>,
     across: usize,
 }
 
-impl Loop for Mcus<'_, '_> {
+impl Loop for Mcus<'_> {
     type Output = Result<(), Flaw>;
 
     #[inline(always)]
-    fn run(self) -> Self::Output {
-        for number in self.numbers {
-            let (column, row) = (number % self.across, number / self.across);
-            for part in &mut *self.parts {
+    fn run<V: Vectors>(self, vectors: V) -> Self::Output {
+        let Self { components, parts, mut reader, numbers, across } = self;
+        let (mut column, mut row) = (numbers.start % across, numbers.start / across);
+        for _ in numbers {
+            for part in &mut *parts {
+                let component = &mut components[part.component];
                 for y in 0..part.blocks.1 {
                     for x in 0..part.blocks.0 {
                         let place = (column * part.blocks.0 + x, row * part.blocks.1 + y);
-                        self.components[part.component].block(self.reader, part, place)?;
+                        let block = component.block(vectors, &mut reader, part, place);
+                        block.map_err(|flaw| flaw.or_overrun(&reader))?;
                     }
                 }
             }
+            if reader.is_overrun() {
+                return Err(Flaw::TooShort);
+            }
+            column += 1;
+            if column == across {
+                (column, row) = (0, row + 1);
+            }
         }
-        Ok(())
+        if reader.is_at_end() { Ok(()) } else { Err(Flaw::Trailing) }
     }
 }
 
 impl Component {
     /// Decodes the block at column `x` and row `y`.
     #[inline(always)]
-    fn block(
+    fn block<V: Vectors>(
         &mut self,
+        vectors: V,
         reader: &mut BitReader<'_>,
         part: &mut Part,
         (x, y): (usize, usize),
     ) -> Result<(), Flaw> {
-        let mut block = Block::default();
+        let mut block = [0; 64];
         let mut is_flat = true;
-        let steps = &part.quantisation;
-        part.decoder.block(reader, &mut part.dc, |position, value| {
-            let natural = usize::from(ZIGZAG[position & 63]) & 63;
-            block.as_flattened_mut()[natural] = Wrapping(value * i32::from(steps[natural]));
+        part.decoder.dc(reader, &mut part.dc)?;
+        part.decoder.ac(reader, |position, value| {
+            block[usize::from(ZIGZAG[position & 63]) & 63] = value as i16;
             is_flat = false;
         })?;
-        let dc = part.dc * i32::from(steps[0]);
-        let rows = self.plane[y * 8 * self.stride + x * 8..].chunks_mut(self.stride).take(8);
+        let (width, height) = self.samples;
+        let rows = self.plane[y * height * self.stride + x * width..].chunks_mut(self.stride).take(height);
         if is_flat {
-            let sample = dct::inverse_dc(dc);
-            rows.for_each(|row| row[..8].fill(sample));
-        } else {
-            block[0][0] = Wrapping(dc);
-            rows.zip(dct::inverse(block)).for_each(|(row, samples)| row[..8].copy_from_slice(&samples));
+            let sample = dct::inverse_dc((part.dc as i16).wrapping_mul(part.steps[0]));
+            rows.for_each(|row| row[..width].fill(sample));
+            return Ok(());
+        }
+        block[0] = part.dc as i16;
+        let samples = vectors.inverse(&block, &part.steps, self.samples);
+        // Copies of a known length are a move each.
+        match width {
+            8 => rows.zip(samples).for_each(|(row, samples)| row[..8].copy_from_slice(&samples)),
+            4 => rows.zip(samples).for_each(|(row, samples)| row[..4].copy_from_slice(&samples[..4])),
+            _ => rows.zip(samples).for_each(|(row, samples)| row[..width].copy_from_slice(&samples[..width])),
         }
         Ok(())
+    }
+
+    /// Samples in an MCU, across and down.
+    fn samples_in_mcu(&self) -> (usize, usize) {
+        (self.blocks.0 * self.samples.0, self.blocks.1 * self.samples.1)
     }
 
     /// The plane without what continues it to whole MCUs.
@@ -246,21 +308,22 @@ impl Component {
         self.plane.chunks(self.stride).take(height).flat_map(|row| &row[..width]).copied().collect()
     }
 
-    /// The plane at half the resolution of luma, which has `most` blocks in an MCU.
+    /// The plane at half the resolution of luma, which has `most` samples in an MCU.
     fn halved(self, most: (usize, usize), width: usize, height: usize) -> Vec<u8> {
-        if (self.blocks.0 * 2, self.blocks.1 * 2) == most {
+        let own = self.samples_in_mcu();
+        if (own.0 * 2, own.1 * 2) == most {
             return self.cropped(width, height);
         }
         // Samples of this plane for two of luma: two, one, or half a one.
-        let span = |blocks: usize, most: usize, at: usize| {
-            let first = at * 2 * blocks / most;
-            first..((at * 2 + 2) * blocks).div_ceil(most).max(first + 1)
+        let span = |own: usize, most: usize, at: usize| {
+            let first = at * 2 * own / most;
+            first..((at * 2 + 2) * own).div_ceil(most).max(first + 1)
         };
         let mut out = Vec::with_capacity(width * height);
         for y in 0..height {
-            let rows = span(self.blocks.1, most.1, y);
+            let rows = span(own.1, most.1, y);
             for x in 0..width {
-                let columns = span(self.blocks.0, most.0, x);
+                let columns = span(own.0, most.0, x);
                 let samples = rows.clone().flat_map(|row| {
                     self.plane[row * self.stride..][columns.clone()].iter().map(|&sample| u32::from(sample))
                 });
@@ -278,76 +341,19 @@ struct Part {
     component: usize,
     /// Blocks in an MCU of this scan, across and down.
     blocks: (usize, usize),
-    decoder: Decoder,
-    quantisation: [u8; 64],
+    decoder: Arc<Decoder>,
+    /// Of its quantisation, in natural order.
+    steps: [i16; 64],
     /// The DC coefficient of the block before; 0 at the start of a restart interval.
     dc: i32,
-}
-
-/// The decoder of two tables. Tables that nobody defined are the standard's: cameras leave them out of
-/// motion JPEG.
-fn decoder(tables: &Tables<'_>, dc: usize, ac: usize) -> Result<Decoder, FrameError> {
-    let find = |class: usize, number: usize, standard: [HuffmanSpec<'static>; 2]| {
-        let defined = tables.huffman[class].get(number).copied().flatten();
-        defined.or_else(|| standard.get(number).copied())
-    };
-    let tables = find(0, dc, [LUMA_DC, CHROMA_DC]).zip(find(1, ac, [LUMA_AC, CHROMA_AC]));
-    let (dc, ac) = tables.ok_or_else(|| malformed("a Huffman table is missing"))?;
-    Ok(Decoder::new(&dc, &ac))
-}
-
-/// The restart segments of a scan, with the markers between them.
-struct Segments<'a> {
-    data: &'a [u8],
-    /// Where the markers are.
-    markers: memchr::Memchr<'a>,
-    /// Where the next segment begins; `None` behind the last.
-    begin: Option<usize>,
-    index: usize,
-}
-
-impl<'a> Segments<'a> {
-    fn new(data: &'a [u8]) -> Self {
-        Self { data, markers: memchr_iter(0xFF, data), begin: Some(0), index: 0 }
-    }
-
-    /// The next segment, once the marker behind it has been seen to be the one that is due.
-    fn next(&mut self) -> Result<&'a [u8], FrameError> {
-        let begin = self.begin.ok_or_else(|| malformed("a restart segment is missing"))?;
-        let restart = self.markers.find_map(|at| match self.data.get(at + 1) {
-            Some(&kind @ marker::RST0..marker::SOI) => Some((at, kind)),
-            _ => None,
-        });
-        let Some((end, kind)) = restart else {
-            self.begin = None;
-            return Ok(without_fill(&self.data[begin..]));
-        };
-        if kind != marker::RST0 + (self.index & 7) as u8 {
-            return Err(malformed("a restart marker is not the one that is due"));
-        }
-        self.index += 1;
-        self.begin = Some(end + 2);
-        Ok(without_fill(&self.data[begin..end]))
-    }
-
-    /// Whether that was all.
-    fn finish(self) -> Result<(), FrameError> {
-        if self.begin.is_some() { Err(malformed("a restart segment too many")) } else { Ok(()) }
-    }
-}
-
-/// A segment without the bytes of 0xFF that may stand in front of a marker (T.81 B.1.1.2). One that belongs
-/// to the data is followed by a zero.
-fn without_fill(segment: &[u8]) -> &[u8] {
-    let fill = segment.iter().rev().take_while(|&&byte| byte == 0xFF).count();
-    &segment[..segment.len() - fill]
 }
 
 fn malformed(what: &str) -> FrameError {
     FrameError::Malformed(what.to_owned())
 }
 
-fn damaged(flaw: Flaw) -> FrameError {
+/// What is said of a flaw.
+pub(crate) fn damaged(flaw: Flaw) -> FrameError {
     FrameError::Malformed(format!("its data is damaged: {flaw}"))
 }
 
@@ -356,6 +362,7 @@ mod tests {
     use super::*;
     use crate::format::Quality;
     use crate::limits::Limits;
+    use crate::simd::Plain;
     use crate::{encode, probe};
 
     #[test]
@@ -366,20 +373,23 @@ mod tests {
         let jpeg = encode::jpeg(&picture, Quality::new(85).unwrap());
         let header = probe(&jpeg, &Limits::default()).unwrap();
         let scan = &header.scans[0];
-        let planes = [false, true].map(|is_wide| {
-            let mut plan = Plan::new(&header).unwrap();
-            let mut parts = plan.parts(&jpeg[scan.parameters.clone()], &scan.tables).unwrap();
-            let mut segments = Segments::new(&jpeg[scan.data.clone()]);
-            for row in 0..3 {
-                let mut reader = BitReader::new(segments.next().unwrap());
-                parts.iter_mut().for_each(|part| part.dc = 0);
-                let numbers = row * 5..row * 5 + 5;
-                let components = &mut plan.components;
-                let mcus = Mcus { components, parts: &mut parts, reader: &mut reader, numbers, across: 5 };
-                assert_eq!(if is_wide { simd::widest(mcus) } else { mcus.run() }, Ok(()));
-            }
-            plan.components.into_iter().map(|component| component.plane).collect::<Vec<_>>()
-        });
-        assert_eq!(planes[0], planes[1]);
+        for (across, down) in [(1, 1), (2, 1), (1, 2), (2, 2), (4, 2), (4, 4), (8, 8)] {
+            let planes = [false, true].map(|is_wide| {
+                let mut plan = Plan::new(&header, Reduction { across, down }).unwrap();
+                let mut workspace = Workspace::default();
+                let parameters = &jpeg[scan.parameters.clone()];
+                let mut parts = plan.parts(parameters, &scan.tables, &mut workspace.decoders).unwrap();
+                workspace.segments.read(&jpeg[scan.data.clone()], 3).unwrap();
+                for (row, reader) in workspace.segments.readers().enumerate() {
+                    parts.iter_mut().for_each(|part| part.dc = 0);
+                    let numbers = row * 5..row * 5 + 5;
+                    let components = &mut plan.components;
+                    let mcus = Mcus { components, parts: &mut parts, reader, numbers, across: 5 };
+                    assert_eq!(if is_wide { simd::widest(mcus) } else { mcus.run(Plain) }, Ok(()));
+                }
+                plan.components.into_iter().map(|component| component.plane).collect::<Vec<_>>()
+            });
+            assert_eq!(planes[0], planes[1]);
+        }
     }
 }

@@ -8,18 +8,26 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use crate::baseline::Plan;
+use crate::baseline::{Plan, Reduction, Workspace};
 use crate::limits::{FrameError, Limits};
 use crate::picture::{Picture, PictureError};
 use crate::probe::{Header, Orientation};
 
-/// Decodes `jpeg`, whose marker segments have been probed.
-pub(crate) fn decode(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Result<Picture, FrameError> {
-    let picture = match Plan::new(header) {
-        Some(plan) => plan.decode(jpeg)?,
-        None => decode_by_zune(jpeg, header, limits)?,
-    };
-    Ok(upright(picture, header.orientation))
+/// Decodes `jpeg`, whose marker segments have been probed, to a picture with `reduction` fewer samples if its decoder
+/// can give fewer. Says how many fewer it gave.
+pub(crate) fn decode(
+    jpeg: &Bytes,
+    header: &Header<'_>,
+    limits: &Limits,
+    reduction: Reduction,
+    workspace: &mut Workspace,
+) -> Result<(Picture, Reduction), FrameError> {
+    let orientation = header.orientation;
+    let stored = if orientation.transposes() { reduction.transposed() } else { reduction };
+    match Plan::new(header, stored) {
+        Some(plan) => Ok((upright(plan.decode(jpeg, workspace)?, orientation), reduction)),
+        None => Ok((upright(decode_by_zune(jpeg, header, limits)?, orientation), Reduction::NONE)),
+    }
 }
 
 fn decode_by_zune(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Result<Picture, FrameError> {

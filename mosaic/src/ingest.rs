@@ -1,25 +1,29 @@
 //! From a frame to a tile, by the cheapest way that fits.
 //!
 //! 1. *accept*: it is a canonical tile already; every Huffman code is checked, nothing is encoded.
-//! 2. *transcode*: a baseline 4:2:0 JPEG of the tile's size needs no DCT, only other Huffman codes. It
-//!    would stand here, between the two; until it does, such frames are re-encoded.
+//! 2. *transcode*: a baseline 4:2:0 JPEG of the tile's size needs no DCT, only other Huffman codes.
 //! 3. *re-encode*: anything else that we take is decoded, scaled and encoded.
 
 use bytes::Bytes;
 
+use crate::baseline::{Reduction, Workspace};
 use crate::decode::decode;
 use crate::format::{Fit, TileSize, TileSpec};
 use crate::limits::{FrameError, Limits};
 use crate::picture::Picture;
 use crate::probe::probe;
-use crate::scale::Scaler;
+use crate::scale::{Placement, Scaler};
 use crate::tile::Tile;
+use crate::transcode::transcode;
 
 /// Makes tiles of frames; keeps its working memory from one frame to the next.
 #[derive(Debug, Default)]
 pub struct Ingest {
     limits: Limits,
+    workspace: Workspace,
     scaler: Scaler,
+    /// What is written before it becomes a tile.
+    scan: Vec<u8>,
 }
 
 /// A tile and how it was made.
@@ -36,6 +40,8 @@ pub struct Ingested {
 pub enum Way {
     /// It was one, and has been checked.
     Accepted,
+    /// Its coefficients were coded anew.
+    Transcoded,
     /// It was decoded, scaled and encoded.
     Reencoded,
 }
@@ -43,7 +49,7 @@ pub enum Way {
 impl Ingest {
     /// Takes frames within `limits`.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, scaler: Scaler::default() }
+        Self { limits, ..Self::default() }
     }
 
     /// Makes a tile of a JPEG.
@@ -53,26 +59,38 @@ impl Ingest {
     /// The [`FrameError`] that says whose fault it is and what to do.
     pub fn jpeg(&mut self, jpeg: &Bytes, spec: TileSpec) -> Result<Ingested, FrameError> {
         let header = probe(jpeg, &self.limits)?;
-        if let Some(tile) = Tile::accept(jpeg, &header, spec.format) {
+        let TileSpec { format, fit } = spec;
+        if let Some(tile) = Tile::accept(jpeg, &header, format, &mut self.workspace.segments) {
             return Ok(Ingested { tile, way: Way::Accepted });
         }
-        // Transcoding would be tried here.
-        let picture = decode(jpeg, &header, &self.limits)?;
-        Ok(Ingested { tile: self.picture(&picture, spec), way: Way::Reencoded })
+        if let Some(tile) = transcode(jpeg, &header, format, &mut self.workspace, &mut self.scan) {
+            return Ok(Ingested { tile: tile?, way: Way::Transcoded });
+        }
+        let placement = Placement::new(header.upright_size(), format.size, fit);
+        let (picture, reduction) =
+            decode(jpeg, &header, &self.limits, placement.reduction(), &mut self.workspace)?;
+        let placement = placement.after(reduction, (picture.width(), picture.height()));
+        Ok(Ingested { tile: self.place(&picture, spec, &placement), way: Way::Reencoded })
     }
 
     /// Makes a tile of pixels.
     pub fn picture(&mut self, picture: &Picture, spec: TileSpec) -> Tile {
-        let size = spec.format.size;
-        if (picture.width(), picture.height()) == (size.width(), size.height()) {
-            return Tile::encode(picture, spec.format);
+        let placement = Placement::new((picture.width(), picture.height()), spec.format.size, spec.fit);
+        self.place(picture, spec, &placement)
+    }
+
+    fn place(&mut self, picture: &Picture, spec: TileSpec, placement: &Placement) -> Tile {
+        if placement.is_nothing((picture.width(), picture.height())) {
+            return Tile::encode(picture, spec.format, &mut self.scan);
         }
-        Tile::encode(&self.scale(picture, size, spec.fit), spec.format)
+        let picture = self.scaler.scale(picture, spec.format.size, placement);
+        Tile::encode(&picture, spec.format, &mut self.scan)
     }
 
     /// Scales a picture to a tile's size, with black where it does not reach.
     pub fn scale(&mut self, picture: &Picture, size: TileSize, fit: Fit) -> Picture {
-        self.scaler.scale(picture, size, fit)
+        let placement = Placement::new((picture.width(), picture.height()), size, fit);
+        self.scaler.scale(picture, size, &placement)
     }
 
     /// Decodes a JPEG to pixels, turned upright.
@@ -80,7 +98,9 @@ impl Ingest {
     /// # Errors
     ///
     /// As [`Ingest::jpeg`].
-    pub fn decode(&self, jpeg: &Bytes) -> Result<Picture, FrameError> {
-        decode(jpeg, &probe(jpeg, &self.limits)?, &self.limits)
+    pub fn decode(&mut self, jpeg: &Bytes) -> Result<Picture, FrameError> {
+        let header = probe(jpeg, &self.limits)?;
+        let (picture, _) = decode(jpeg, &header, &self.limits, Reduction::NONE, &mut self.workspace)?;
+        Ok(picture)
     }
 }

@@ -41,10 +41,12 @@ mod limits;
 mod picture;
 mod probe;
 mod scale;
+mod segments;
 mod simd;
 mod splice;
 mod tables;
 mod tile;
+mod transcode;
 
 pub use encode::jpeg as encode_jpeg;
 pub use format::{Fit, ParseTileSizeError, Quality, TileFormat, TileSize, TileSizeError, TileSpec};

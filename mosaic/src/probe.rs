@@ -99,6 +99,18 @@ impl Header<'_> {
     pub fn height(&self) -> u32 {
         self.frame.height
     }
+
+    /// Width and height in pixels once it is upright.
+    pub(crate) fn upright_size(&self) -> (u32, u32) {
+        let (width, height) = (self.frame.width, self.frame.height);
+        if self.orientation.transposes() { (height, width) } else { (width, height) }
+    }
+
+    /// Whether the components are those of YCbCr, or grey alone.
+    pub(crate) fn is_ycbcr(&self) -> bool {
+        let components = &self.frame.components;
+        components.len() == 1 || matches!(self.adobe_transform, None | Some(1)) && components[0][0] != b'R'
+    }
 }
 
 /// Reads the marker segments of `jpeg` and holds them against `limits`.

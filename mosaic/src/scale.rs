@@ -5,6 +5,7 @@ use fir::images::{TypedCroppedImage, TypedCroppedImageMut, TypedImage, TypedImag
 use fir::pixels::U8;
 use fir::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
+use crate::baseline::Reduction;
 use crate::format::{Fit, TileSize};
 use crate::layout::Rect;
 use crate::picture::Picture;
@@ -22,13 +23,12 @@ impl std::fmt::Debug for Scaler {
 }
 
 impl Scaler {
-    /// `picture` on a tile of `size`, with black where it does not reach.
-    pub(crate) fn scale(&mut self, picture: &Picture, size: TileSize, fit: Fit) -> Picture {
-        let placement = Placement::new((picture.width(), picture.height()), size, fit);
+    /// `picture`, of which `placement` tells, on a tile of `size`, with black where it does not reach.
+    pub(crate) fn scale(&mut self, picture: &Picture, size: TileSize, placement: &Placement) -> Picture {
         let mut tile =
             Picture::black(size.width(), size.height()).expect("a tile's sides are within a picture's");
         for plane in 0..3 {
-            self.scale_plane(picture, &mut tile, plane, &placement);
+            self.scale_plane(picture, &mut tile, plane, placement);
         }
         tile
     }
@@ -55,38 +55,78 @@ impl Scaler {
 
 /// Which part of a picture goes where on its tile. Corners are even, so that chroma is whole samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Placement {
+pub(crate) struct Placement {
     /// The rectangle in the picture.
     from: Rect,
     /// The rectangle on the tile; its sides are even too.
     to: Rect,
+    /// What was reduced before.
+    reduction: Reduction,
 }
 
 impl Placement {
-    fn new((width, height): (u32, u32), size: TileSize, fit: Fit) -> Self {
+    /// The placement of a picture of this size.
+    pub(crate) fn new((width, height): (u32, u32), size: TileSize, fit: Fit) -> Self {
         let whole_tile = Rect { x: 0, y: 0, width: size.width(), height: size.height() };
         let whole_picture = Rect { x: 0, y: 0, width, height };
         let across = f64::from(size.width()) / f64::from(width);
         let down = f64::from(size.height()) / f64::from(height);
-        match fit {
-            Fit::Stretch => Self { from: whole_picture, to: whole_tile },
+        let (from, to) = match fit {
+            Fit::Stretch => (whole_picture, whole_tile),
             Fit::Contain => {
                 let scale = across.min(down);
                 let seen = [width, height].map(|side| f64::from(side) * scale);
-                Self { from: whole_picture, to: middle(whole_tile, seen) }
+                (whole_picture, middle(whole_tile, seen))
             }
             Fit::Cover => {
                 let scale = across.max(down);
                 let seen = [size.width(), size.height()].map(|side| f64::from(side) / scale);
-                Self { from: middle(whole_picture, seen), to: whole_tile }
+                (middle(whole_picture, seen), whole_tile)
             }
+        };
+        Self { from, to, reduction: Reduction::NONE }
+    }
+
+    /// How many samples may become one before this is done: so many that no fewer are left than are shown.
+    pub(crate) fn reduction(&self) -> Reduction {
+        let most = |from: u32, to: u32| [8, 4, 2].into_iter().find(|by| from / by >= to).unwrap_or(1);
+        Reduction {
+            across: most(self.from.width, self.to.width),
+            down: most(self.from.height, self.to.height),
         }
     }
 
+    /// The placement of the same picture, `reduction` having been made of it already.
+    pub(crate) fn after(self, reduction: Reduction, (width, height): (u32, u32)) -> Self {
+        let Reduction { across, down } = reduction;
+        let (x, y) = (self.from.x / across / 2 * 2, self.from.y / down / 2 * 2);
+        let side = |from: u32, by: u32, left: u32| from.div_ceil(by).next_multiple_of(2).min(left);
+        let from = Rect {
+            x,
+            y,
+            width: side(self.from.width, across, width - x),
+            height: side(self.from.height, down, height - y),
+        };
+        Self { from, reduction, ..self }
+    }
+
+    /// Whether nothing is left to be done to a picture of this size.
+    pub(crate) fn is_nothing(&self, (width, height): (u32, u32)) -> bool {
+        let whole = Rect { x: 0, y: 0, width, height };
+        self.from == whole && self.to == whole
+    }
+
     fn options(&self) -> ResizeOptions {
-        let shrinks = self.from.width * self.from.height >= self.to.width * self.to.height;
-        // Hamming is as sharp as a bicubic filter for the price of a bilinear one, but only when shrinking.
-        let filter = if shrinks { FilterType::Hamming } else { FilterType::CatmullRom };
+        // Samples that are averages already want the sharper filter: both together are about what one of the
+        // sharper kind is.
+        let is_averaged = |by: u32, from: u32, to: u32| by > 1 && from != to;
+        let filter = if is_averaged(self.reduction.across, self.from.width, self.to.width)
+            || is_averaged(self.reduction.down, self.from.height, self.to.height)
+        {
+            FilterType::Lanczos3
+        } else {
+            FilterType::CatmullRom
+        };
         ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter))
     }
 }
@@ -147,7 +187,7 @@ mod tests {
             let size = TileSize::new(64, 96).unwrap();
             let mut picture = Picture::black(width, height).unwrap();
             picture.planes[0].fill(200);
-            let tile = Scaler::default().scale(&picture, size, fit);
+            let tile = Scaler::default().scale(&picture, size, &Placement::new((width, height), size, fit));
             prop_assert!(tile.planes[0].iter().all(|&luma| luma == 0 || luma == 200));
             prop_assert!(tile.planes[0].contains(&200));
             prop_assert!(tile.planes[1].iter().all(|&chroma| chroma == 128));

@@ -1,8 +1,39 @@
 //! The codec's loops, compiled once more for processors with wider vectors, and chosen at run time.
 //!
-//! There are no intrinsics: the same safe code is compiled twice, so both versions agree to the bit.
+//! Most of it is the same safe code compiled twice. What compilers make no good vectors of is a method of [`Vectors`]:
+//! [`Plain`] has it in plain Rust, `avx2` by the processor's own instructions, and both agree to the bit.
 
 #![allow(unsafe_code)] // calling what was compiled for a processor that has to be asked for first
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
+use crate::dct::{self, Quantised, Quantiser};
+
+/// What is written anew for each kind of processor.
+pub(crate) trait Vectors: Copy {
+    /// [`dct::forward`].
+    fn forward(self, samples: &[u8], stride: usize, quantiser: &Quantiser) -> Quantised;
+
+    /// [`dct::inverse`].
+    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], size: (usize, usize)) -> [[u8; 8]; 8];
+}
+
+/// Any processor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plain;
+
+impl Vectors for Plain {
+    #[inline(always)]
+    fn forward(self, samples: &[u8], stride: usize, quantiser: &Quantiser) -> Quantised {
+        dct::forward(samples, stride, quantiser)
+    }
+
+    #[inline(always)]
+    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], size: (usize, usize)) -> [[u8; 8]; 8] {
+        dct::inverse(coefficients, steps, size)
+    }
+}
 
 /// A loop that is worth compiling for each kind of processor.
 ///
@@ -13,25 +44,14 @@ pub(crate) trait Loop {
     type Output;
 
     /// Runs the loop.
-    fn run(self) -> Self::Output;
+    fn run<V: Vectors>(self, vectors: V) -> Self::Output;
 }
 
 /// Runs a loop with vectors of 256 bits and the newer bit instructions where the processor has them.
 pub(crate) fn widest<L: Loop>(work: L) -> L::Output {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("bmi1")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("lzcnt")
-    {
-        // SAFETY: the processor has every feature that the function is compiled for, as was just asked.
-        return unsafe { with_avx2(work) };
+    if let Some(avx2) = avx2::Avx2::new() {
+        return avx2.run(work);
     }
-    work.run()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-fn with_avx2<L: Loop>(work: L) -> L::Output {
-    work.run()
+    work.run(Plain)
 }

@@ -3,14 +3,13 @@
 use std::fmt;
 
 use bytes::Bytes;
-use memchr::memchr_iter;
-
 use crate::encode;
 use crate::format::TileFormat;
-use crate::header::{self, marker_after};
-use crate::huffman::is_sound_segment;
+use crate::header;
+use crate::huffman;
 use crate::picture::Picture;
 use crate::probe::{Coding, Header};
+use crate::segments::Segments;
 use crate::tables::{CHROMA_AC, CHROMA_DC, LUMA_AC, LUMA_DC, quantisation};
 
 /// One participant's piece of the mosaic.
@@ -30,40 +29,40 @@ impl Tile {
     /// The black tile of a format.
     pub fn black(format: TileFormat) -> Self {
         let picture = Picture::black(format.size.width(), format.size.height());
-        Self::encode(&picture.expect("a tile's sides are within a picture's"), format)
+        Self::encode(&picture.expect("a tile's sides are within a picture's"), format, &mut Vec::new())
     }
 
-    /// Encodes `picture`, which has the format's size.
-    pub(crate) fn encode(picture: &Picture, format: TileFormat) -> Self {
+    /// Encodes `picture`, which has the format's size; `scan` is working memory.
+    pub(crate) fn encode(picture: &Picture, format: TileFormat, scan: &mut Vec<u8>) -> Self {
         debug_assert_eq!((picture.width(), picture.height()), (format.size.width(), format.size.height()));
-        // A sixth of a byte a pixel holds most pictures at the usual qualities.
-        let mut scan = Vec::with_capacity(picture.planes[0].len() / 6);
-        let ends = encode::scan(picture, format.quality, &mut scan);
-        Self { format, scan: scan.into(), ends }
+        let ends = encode::scan(picture, format.quality, scan, 0);
+        Self::new(format, scan, ends)
+    }
+
+    /// A tile of what an encoder wrote: a restart segment for each row of MCUs, up to these ends.
+    pub(crate) fn new(format: TileFormat, scan: &[u8], ends: Vec<u32>) -> Self {
+        let length = ends.last().map_or(0, |&end| end as usize);
+        Self { format, scan: Bytes::copy_from_slice(&scan[..length]), ends }
     }
 
     /// Takes a JPEG that is a canonical tile of `format` already, without copying it, once every Huffman
     /// code has been checked; `None` when it is anything else. `header` is what probing `jpeg` gave.
-    pub(crate) fn accept(jpeg: &Bytes, header: &Header<'_>, format: TileFormat) -> Option<Self> {
+    pub(crate) fn accept(
+        jpeg: &Bytes,
+        header: &Header<'_>,
+        format: TileFormat,
+        segments: &mut Segments,
+    ) -> Option<Self> {
         if !is_canonical(jpeg, header, format) {
             return None;
         }
-        let scan = jpeg.slice(header.scans[0].data.start..header.end);
-        let ends = segment_ends(&scan);
-        let rows = format.size.mcu_rows() as usize;
-        if ends.len() != rows {
+        let data = header.scans[0].data.clone();
+        segments.read(&jpeg[data.clone()], format.size.mcu_rows() as usize).ok()?;
+        if segments.has_fill() || !huffman::is_sound(segments, format.size.mcus_per_row()) {
             return None;
         }
-        let mut begin = 0;
-        for (row, &end) in ends.iter().enumerate() {
-            let (segment, marker) = scan[begin..end as usize].split_last_chunk::<2>()?;
-            if marker[1] != marker_after(row, rows) || !is_sound_segment(segment, format.size.mcus_per_row())
-            {
-                return None;
-            }
-            begin = end as usize;
-        }
-        Some(Self { format, scan, ends })
+        let ends = segments.ends_in_data().map(|end| end as u32).collect();
+        Some(Self { format, scan: jpeg.slice(data.start..header.end), ends })
     }
 
     /// The tile's size and quality.
@@ -124,13 +123,4 @@ fn is_canonical(jpeg: &[u8], header: &Header<'_>, format: TileFormat) -> bool {
         && scan.tables.quantisation[..2] == [luma, chroma].map(Some)
         && scan.tables.huffman[0][..2] == [LUMA_DC, CHROMA_DC].map(Some)
         && scan.tables.huffman[1][..2] == [LUMA_AC, CHROMA_AC].map(Some)
-}
-
-/// The end of each restart segment of a scan's data, the two bytes of the marker behind it included.
-///
-/// Every 0xFF that is not followed by its stuffing ends a segment, whatever marker it begins: a decoder sees it
-/// as one, so it must not pass for data. What is not the marker that is due is found by its kind.
-fn segment_ends(scan: &[u8]) -> Vec<u32> {
-    let is_marker = |at: &usize| scan.get(at + 1) != Some(&0);
-    memchr_iter(0xFF, scan).filter(is_marker).map(|at| at as u32 + 2).collect()
 }

@@ -9,7 +9,7 @@
 use std::mem::MaybeUninit;
 
 use crate::header::marker_after;
-use crate::simd::{self, Loop};
+use crate::simd::{self, Loop, Vectors};
 use crate::tile::Tile;
 
 /// Bytes that are copied at a time: a cache line, on the processors that matter.
@@ -48,7 +48,7 @@ impl Loop for Interleave<'_> {
     type Output = usize;
 
     #[inline(always)]
-    fn run(self) -> usize {
+    fn run<V: Vectors>(self, _: V) -> usize {
         let Self { tiles, side, out } = self;
         let rows = tiles.first().map_or(0, |tile| tile.segments().1.len());
         let count = rows * tiles.len();

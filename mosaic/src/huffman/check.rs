@@ -1,0 +1,148 @@
+//! Every code of a canonical tile, checked: read, counted and forgotten.
+//!
+//! The standard's tables are the only ones, and no value is asked for. So several codes are looked up at once.
+
+use std::sync::LazyLock;
+
+use super::decoder::{Decoder, END};
+use super::{Flaw, MCU_BLOCKS};
+use crate::bits::BitReader;
+use crate::segments::Segments;
+use crate::simd::{self, Loop, Vectors};
+use crate::tables::{CHROMA_AC, CHROMA_DC, HuffmanSpec, LUMA_AC, LUMA_DC};
+
+/// Bits that are looked up at once: two codes with what follows them, mostly.
+const STRIDE: u32 = 13;
+
+/// As many AC codes as fit [`STRIDE`] bits, as one: `advance << 4 | bits`.
+///
+/// `advance` is how many coefficients they are; [`ENDED`] more if the last of them ends the block, and [`NONE`] if
+/// not one fits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Step(u16);
+
+const NONE: usize = 64;
+const ENDED: usize = 128;
+
+impl Step {
+    fn new(advance: usize, bits: u32) -> Self {
+        Self((advance << 4) as u16 | bits as u16)
+    }
+
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        u32::from(self.0 & 15)
+    }
+
+    #[inline(always)]
+    fn advance(self) -> usize {
+        usize::from(self.0 >> 4)
+    }
+}
+
+/// The codes of one component.
+struct Checker {
+    decoder: Decoder,
+    steps: [Step; 1 << STRIDE],
+}
+
+/// The checkers of luma and of chroma with the standard's tables.
+static CHECKERS: LazyLock<[Checker; 2]> =
+    LazyLock::new(|| [(LUMA_DC, LUMA_AC), (CHROMA_DC, CHROMA_AC)].map(|(dc, ac)| Checker::new(&dc, &ac)));
+
+impl Checker {
+    fn new(dc: &HuffmanSpec<'_>, ac: &HuffmanSpec<'_>) -> Self {
+        let decoder = Decoder::new(dc, ac);
+        let steps = std::array::from_fn(|bits| step(&decoder, bits as u32));
+        Self { decoder, steps }
+    }
+
+    /// Walks one block; `dc` is the component's DC coefficient before it and then its own.
+    #[inline(always)]
+    fn block(&self, reader: &mut BitReader<'_>, dc: &mut i32) -> Result<(), Flaw> {
+        self.decoder.dc(reader, dc)?;
+        let mut position = 0;
+        loop {
+            reader.refill();
+            // As many as fit what was read ahead.
+            for _ in 0..56 / STRIDE {
+                let step = self.steps[reader.peek(STRIDE)];
+                let next = position + step.advance();
+                if next < 63 {
+                    reader.skip(step.bits());
+                    position = next;
+                } else if next == 63 || (ENDED..ENDED + 63).contains(&next) {
+                    reader.skip(step.bits());
+                    return Ok(());
+                } else {
+                    // The block ends among these codes, or the first is a long one: one by one.
+                    reader.refill();
+                    match self.decoder.ac_from(reader, position)? {
+                        Some(next) => position = next,
+                        None => return Ok(()),
+                    }
+                    reader.refill();
+                }
+            }
+        }
+    }
+}
+
+/// What `bits`, of [`STRIDE`] bits, begin with.
+fn step(decoder: &Decoder, bits: u32) -> Step {
+    let bytes = (bits << (32 - STRIDE)).to_be_bytes();
+    let mut reader = BitReader::new(&bytes, 4);
+    let (mut advance, mut length) = (0, 0);
+    loop {
+        reader.refill();
+        let before = reader.taken();
+        let Ok((_, further)) = decoder.ac_next(&mut reader) else { break };
+        let taken = (reader.taken() - before) as u32;
+        if length + taken > STRIDE {
+            break;
+        }
+        length += taken;
+        if further == END {
+            return Step::new(advance + ENDED, length);
+        }
+        advance += further;
+    }
+    if length == 0 { Step::new(NONE, 0) } else { Step::new(advance, length) }
+}
+
+/// Whether every restart segment of a canonical tile holds `mcus` MCUs, padding of ones, and no more.
+pub(crate) fn is_sound(segments: &Segments, mcus: u32) -> bool {
+    simd::widest(Check { segments, mcus })
+}
+
+struct Check<'a> {
+    segments: &'a Segments,
+    mcus: u32,
+}
+
+impl Loop for Check<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<V: Vectors>(self, _: V) -> bool {
+        let [luma, chroma] = &*CHECKERS;
+        for mut reader in self.segments.readers() {
+            let mut dc = [0; 3];
+            for _ in 0..self.mcus {
+                for component in MCU_BLOCKS {
+                    let checker = if component == 0 { luma } else { chroma };
+                    if checker.block(&mut reader, &mut dc[component]).is_err() {
+                        return false;
+                    }
+                }
+                if reader.is_overrun() {
+                    return false;
+                }
+            }
+            if !reader.is_at_padding() {
+                return false;
+            }
+        }
+        true
+    }
+}
