@@ -1,99 +1,63 @@
 //! Entropy-coded bits: most significant first, a zero byte stuffed behind each 0xFF (T.81 F.1.2.3).
 
-/// Writes codes into a buffer, stuffing included.
-///
-/// The buffer is longer than what is written: whoever has a bound of what follows calls [`BitWriter::reserve`] with
-/// it, and no write in between has to ask for room.
+use memchr::memchr_iter;
+
+/// Writes codes into a buffer that is long enough. Stuffing comes later: see [`write_stuffed`].
 #[derive(Debug)]
 pub(crate) struct BitWriter<'a> {
-    out: &'a mut Vec<u8>,
-    /// Where the next byte goes.
-    at: usize,
-    /// The bits not yet written are the low `64 - free` ones; those above are old.
+    /// What has not been written.
+    rest: &'a mut [u8],
+    /// Bytes of the buffer.
+    length: usize,
+    /// The bits not yet written, at the top; zeros below them.
     bits: u64,
-    /// Never 0 between calls.
-    free: u32,
+    /// How many; fewer than eight.
+    pending: u32,
 }
 
 impl<'a> BitWriter<'a> {
-    /// Writes into `out` from `at` on; what was there is overwritten.
-    pub(crate) fn new(out: &'a mut Vec<u8>, at: usize) -> Self {
-        Self { out, at, bits: 0, free: 64 }
+    /// Bytes that a buffer must have more than what is written: so many are written at a time.
+    pub(crate) const SPARE: usize = 8;
+
+    /// Writes into `out`, over what was there.
+    pub(crate) fn new(out: &'a mut [u8]) -> Self {
+        Self { length: out.len(), rest: out, bits: 0, pending: 0 }
     }
 
-    /// Makes room for `bytes` more, stuffing not counted.
-    #[inline(always)]
-    pub(crate) fn reserve(&mut self, bytes: usize) {
-        // All of them may be stuffed, and eight are in `bits`.
-        let end = self.at + 2 * (bytes + 8);
-        if self.out.len() < end {
-            self.out.resize(2 * end, 0);
-        }
-    }
-
-    /// Appends the low `length` bits of `code`; `length` is at most 32 and the bits above it are zero.
+    /// Appends the low `length` bits of `code`; `length` is from 1 to 32 and the bits above it are zero.
+    ///
+    /// Whole bytes are written at once and always, so there is no branch on how many there are.
     #[inline(always)]
     pub(crate) fn put(&mut self, code: u32, length: u32) {
-        debug_assert!(length <= 32 && u64::from(code) >> length == 0);
-        if length < self.free {
-            self.bits = self.bits << length | u64::from(code);
-            self.free -= length;
-        } else {
-            let rest = length - self.free;
-            self.write_word(self.bits << self.free | u64::from(code) >> rest);
-            // What was written of the code stands above the rest, and is old.
-            self.bits = u64::from(code);
-            self.free = 64 - rest;
+        debug_assert!((1..=32).contains(&length) && u64::from(code) >> length == 0);
+        self.pending += length;
+        self.bits |= u64::from(code) << (64 - self.pending);
+        let rest = std::mem::take(&mut self.rest);
+        rest[..8].copy_from_slice(&self.bits.to_be_bytes());
+        self.rest = &mut rest[(self.pending / 8) as usize & 7..];
+        self.bits <<= self.pending & !7;
+        self.pending %= 8;
+    }
+
+    /// Fills the last byte with ones (T.81 F.1.2.3) and gives the number of bytes that were written.
+    pub(crate) fn finish(mut self) -> usize {
+        if self.pending > 0 {
+            let padding = 8 - self.pending;
+            self.put((1 << padding) - 1, padding);
         }
-    }
-
-    #[inline(always)]
-    fn write_word(&mut self, word: u64) {
-        if has_ff(word) {
-            self.at = write_stuffed(self.out, self.at, &word.to_be_bytes());
-        } else {
-            self.out[self.at..][..8].copy_from_slice(&word.to_be_bytes());
-            self.at += 8;
-        }
-    }
-
-    /// Fills the last byte with ones (T.81 F.1.2.3), writes what is left and then `marker`.
-    pub(crate) fn finish_segment(&mut self, marker: [u8; 2]) {
-        self.reserve(2);
-        let padding = self.free % 8;
-        self.put((1 << padding) - 1, padding);
-        let whole = self.bits << 1 << (self.free - 1);
-        self.at = write_stuffed(self.out, self.at, &whole.to_be_bytes()[..(8 - self.free as usize / 8)]);
-        self.out[self.at..][..2].copy_from_slice(&marker);
-        self.at += 2;
-        self.free = 64;
-    }
-
-    /// Where the next byte goes.
-    pub(crate) fn position(&self) -> usize {
-        self.at
+        self.length - self.rest.len()
     }
 }
 
-/// Writes `bytes` from `at` on, with their stuffing, and gives where that ends.
-// Not a method: whose address is taken does not stay in a register.
-#[cold]
-fn write_stuffed(out: &mut [u8], mut at: usize, bytes: &[u8]) -> usize {
-    for &byte in bytes {
-        out[at] = byte;
-        at += 1;
-        if byte == 0xFF {
-            out[at] = 0;
-            at += 1;
-        }
+/// Appends `bytes` to `out` with a zero behind each 0xFF.
+pub(crate) fn write_stuffed(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut copied = 0;
+    for at in memchr_iter(0xFF, bytes) {
+        out.extend_from_slice(&bytes[copied..=at]);
+        out.push(0);
+        copied = at + 1;
     }
-    at
-}
-
-/// Whether a byte of `word` is 0xFF: only such a one carries into its neighbour when one is added to it.
-#[inline(always)]
-fn has_ff(word: u64) -> bool {
-    word & 0x8080_8080_8080_8080 & !word.wrapping_add(0x0101_0101_0101_0101) != 0
+    out.extend_from_slice(&bytes[copied..]);
 }
 
 /// Bytes behind the end of a segment that [`BitReader`] may look at.
@@ -205,31 +169,21 @@ mod tests {
 
     use super::*;
 
-    fn without_stuffing(bytes: &[u8]) -> Vec<u8> {
-        let follows_ff = |at: usize| at > 0 && bytes[at - 1] == 0xFF;
-        (0..bytes.len()).filter(|&at| !(bytes[at] == 0 && follows_ff(at))).map(|at| bytes[at]).collect()
-    }
-
     /// What a writer makes of codes with their lengths.
     fn written(codes: &[(u32, u32)]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut writer = BitWriter::new(&mut bytes, 0);
-        for &(code, length) in codes {
-            writer.reserve(4);
-            writer.put(code, length);
-        }
-        writer.finish_segment([0xFF, 0xD9]);
-        let end = writer.position();
-        bytes.truncate(end);
-        assert_eq!(bytes.split_off(end - 2), [0xFF, 0xD9]);
+        let mut bytes = vec![0x55; codes.len() * 4 + BitWriter::SPARE];
+        let mut writer = BitWriter::new(&mut bytes);
+        codes.iter().for_each(|&(code, length)| writer.put(code, length));
+        let length = writer.finish();
+        bytes.truncate(length);
         bytes
     }
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(codes in prop::collection::vec((0u32..=u32::MAX, 0u32..=31), 0..400), ahead in 0usize..20) {
+        fn what_was_written_is_read(codes in prop::collection::vec((0u32..=u32::MAX, 1u32..=31), 0..400), ahead in 0usize..20) {
             let codes: Vec<_> = codes.into_iter().map(|(code, n)| (code & ((1 << n) - 1), n)).collect();
-            let mut bytes = without_stuffing(&written(&codes));
+            let mut bytes = written(&codes);
             let length = bytes.len();
             bytes.extend(std::iter::repeat_n(0xA5, ahead));
             let mut reader = BitReader::new(&bytes, length);
@@ -243,19 +197,22 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_ones_are_stuffed() {
-        let codes = [(0xFF00_FFFF, 32), (0b1, 1)];
-        assert_eq!(written(&codes), [0xFF, 0, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0]);
-        // A word in one piece, and one that is stuffed.
-        assert_eq!(written(&[(0x0102_0304, 32), (0x0506_0708, 32)]), [1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(written(&[(0x0102_0304, 32), (0x0506_FF08, 32)]), [1, 2, 3, 4, 5, 6, 0xFF, 0, 8]);
+    fn the_last_byte_is_filled_with_ones() {
+        assert_eq!(written(&[(0xFF00_FFFF, 32), (0b0, 1)]), [0xFF, 0, 0xFF, 0xFF, 0x7F]);
+        assert_eq!(written(&[(0x0102, 16), (0x0304, 16)]), [1, 2, 3, 4]);
+        assert!(written(&[]).is_empty());
     }
 
     #[test]
-    fn every_word_is_looked_through_for_bytes_of_ones() {
-        for at in 0..8 {
-            assert!(has_ff(0xFF << (8 * at)));
-            assert!(!has_ff(0xFE << (8 * at)) && !has_ff(!(0xFF << (8 * at)) & 0x7F7F_7F7F_7F7F_7F7F));
+    fn bytes_of_ones_are_stuffed() {
+        for (bytes, stuffed) in [
+            (&[0xFF, 0, 0xFF, 0xFF, 1][..], &[0xFF, 0, 0, 0xFF, 0, 0xFF, 0, 1][..]),
+            (&[1, 0xFF], &[1, 0xFF, 0]),
+            (&[1, 2, 3], &[1, 2, 3]),
+        ] {
+            let mut out = vec![9];
+            write_stuffed(bytes, &mut out);
+            assert_eq!(out, [&[9], stuffed].concat());
         }
     }
 

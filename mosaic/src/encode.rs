@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::bits::BitWriter;
-use crate::dct::Quantiser;
+use crate::dct::{Quantised, Quantiser};
 use crate::format::{MCU, Quality};
-use crate::header::{self, marker_after};
+use crate::header;
 use crate::huffman::{Encoder, MCU_BLOCKS};
 use crate::picture::Picture;
+use crate::rows::RowWriter;
 use crate::simd::{self, Loop, Vectors};
 use crate::tables::quantisation;
 
@@ -18,30 +18,28 @@ pub fn jpeg(picture: &Picture, quality: Quality) -> Vec<u8> {
     // A picture's sides fit 16 bits.
     let (width, height) = (picture.width() as u16, picture.height() as u16);
     header::write(&mut out, width, height, quality, width.div_ceil(MCU as u16));
-    let begin = out.len();
-    let ends = scan(&padded(picture), quality, &mut out, begin);
-    out.truncate(begin + ends.last().map_or(0, |&end| end as usize));
+    let mut writer = RowWriter::default();
+    rows(&padded(picture), quality, &mut writer);
+    out.extend_from_slice(writer.scan());
     out
 }
 
-/// Writes the scan's data of `picture` into `out` from `begin` on: a restart segment for each row of MCUs, each with
-/// the marker behind it, the last of which is EOI. Gives the end of each segment, marker included, counted from
-/// `begin`. What is in `out` behind the last end means nothing. The picture's sides are whole MCUs: see [`padded`].
-pub(crate) fn scan(picture: &Picture, quality: Quality, out: &mut Vec<u8>, begin: usize) -> Vec<u32> {
+/// Encodes `picture`, whose sides are whole MCUs: see [`padded`].
+pub(crate) fn rows(picture: &Picture, quality: Quality, writer: &mut RowWriter) {
     let quantisers = quantisation(quality).map(|table| Quantiser::new(&table));
-    let mut ends = Vec::with_capacity((picture.height() / MCU) as usize);
-    simd::widest(McuRows { picture, quantisers: &quantisers, writer: BitWriter::new(out, begin), ends: &mut ends });
-    ends.iter_mut().for_each(|end| *end -= begin as u32);
-    ends
+    let [mcus, rows] = [picture.width(), picture.height()].map(|side| (side / MCU) as usize);
+    writer.begin(rows, mcus);
+    simd::widest(McuRows { picture, quantisers: &quantisers, writer, mcus, rows });
 }
 
-/// Writes the rows of MCUs, each of which is a restart interval.
+/// Writes the rows of MCUs.
 struct McuRows<'a> {
     picture: &'a Picture,
     quantisers: &'a [Quantiser; 2],
-    writer: BitWriter<'a>,
-    /// The end of each row in what is written.
-    ends: &'a mut Vec<u32>,
+    writer: &'a mut RowWriter,
+    /// In a row.
+    mcus: usize,
+    rows: usize,
 }
 
 impl Loop for McuRows<'_> {
@@ -49,32 +47,42 @@ impl Loop for McuRows<'_> {
 
     #[inline(always)]
     fn run<V: Vectors>(self, vectors: V) {
-        let Self { picture, quantisers, mut writer, ends } = self;
         let encoders = Encoder::standard();
-        let strides = [0, 1, 2].map(|plane| picture.plane_size(plane).0 as usize);
-        let rows = (picture.height() / MCU) as usize;
-        for row in 0..rows {
+        for row in 0..self.rows {
+            let mut codes = self.writer.codes();
             let mut dc = [0; 3];
-            for column in 0..(picture.width() / MCU) as usize {
-                writer.reserve(MCU_BLOCKS.len() * Encoder::MAX_BLOCK);
-                for (component, block) in MCU_BLOCKS.into_iter().zip(0..) {
-                    let (x, y) = if component == 0 {
-                        (2 * column + (block & 1), 2 * row + (block >> 1))
-                    } else {
-                        (column, row)
-                    };
-                    let stride = strides[component];
-                    let samples = &picture.planes[component][y * 8 * stride + x * 8..];
-                    let table = usize::from(component > 0);
-                    let quantised = vectors.forward(samples, stride, &quantisers[table]);
-                    encoders[table].block(&mut writer, &quantised, dc[component]);
-                    dc[component] = quantised.coefficients[0];
+            for column in 0..self.mcus {
+                // All transforms first: none of them waits for another, but codes wait for those before them.
+                let blocks = transformed(self.picture, self.quantisers, (column, row), vectors);
+                for (component, block) in MCU_BLOCKS.into_iter().zip(&blocks) {
+                    encoders[usize::from(component > 0)].block(&mut codes, block, dc[component]);
+                    dc[component] = block.coefficients[0];
                 }
             }
-            writer.finish_segment([0xFF, marker_after(row, rows)]);
-            ends.push(writer.position() as u32);
+            let length = codes.finish();
+            self.writer.end_row(length);
         }
     }
+}
+
+/// The blocks of one MCU.
+#[inline(always)]
+fn transformed<V: Vectors>(
+    picture: &Picture,
+    quantisers: &[Quantiser; 2],
+    (column, row): (usize, usize),
+    vectors: V,
+) -> [Quantised; 6] {
+    std::array::from_fn(|block| {
+        let component = MCU_BLOCKS[block];
+        let (x, y) = match component {
+            0 => (2 * column + (block & 1), 2 * row + (block >> 1)),
+            _ => (column, row),
+        };
+        let stride = picture.plane_size(component).0 as usize;
+        let samples = &picture.planes[component][y * 8 * stride + x * 8..];
+        vectors.forward(samples, stride, &quantisers[usize::from(component > 0)])
+    })
 }
 
 /// `picture` continued to whole MCUs by its last column and row: what a decoder cuts off again.
@@ -119,12 +127,12 @@ mod tests {
         for quality in [1, 50, 85, 100] {
             let quantisers = quantisation(Quality::new(quality).unwrap()).map(|table| Quantiser::new(&table));
             let scan = |is_wide: bool| {
-                let (mut out, mut ends) = (Vec::new(), Vec::new());
-                let writer = BitWriter::new(&mut out, 0);
-                let rows = McuRows { picture: &picture, quantisers: &quantisers, writer, ends: &mut ends };
+                let mut writer = RowWriter::default();
+                writer.begin(4, 4);
+                let rows =
+                    McuRows { picture: &picture, quantisers: &quantisers, writer: &mut writer, mcus: 4, rows: 4 };
                 if is_wide { simd::widest(rows) } else { rows.run(Plain) }
-                out.truncate(ends[3] as usize);
-                (out, ends)
+                (writer.scan().to_vec(), writer.ends().to_vec())
             };
             assert_eq!(scan(false), scan(true), "quality {quality}");
         }

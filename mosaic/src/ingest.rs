@@ -12,6 +12,7 @@ use crate::format::{Fit, TileSize, TileSpec};
 use crate::limits::{FrameError, Limits};
 use crate::picture::Picture;
 use crate::probe::probe;
+use crate::rows::RowWriter;
 use crate::scale::{Placement, Scaler};
 use crate::tile::Tile;
 use crate::transcode::transcode;
@@ -22,8 +23,7 @@ pub struct Ingest {
     limits: Limits,
     workspace: Workspace,
     scaler: Scaler,
-    /// What is written before it becomes a tile.
-    scan: Vec<u8>,
+    rows: RowWriter,
 }
 
 /// A tile and how it was made.
@@ -63,7 +63,7 @@ impl Ingest {
         if let Some(tile) = Tile::accept(jpeg, &header, format, &mut self.workspace.segments) {
             return Ok(Ingested { tile, way: Way::Accepted });
         }
-        if let Some(tile) = transcode(jpeg, &header, format, &mut self.workspace, &mut self.scan) {
+        if let Some(tile) = transcode(jpeg, &header, format, &mut self.workspace, &mut self.rows) {
             return Ok(Ingested { tile: tile?, way: Way::Transcoded });
         }
         let placement = Placement::new(header.upright_size(), format.size, fit);
@@ -81,10 +81,10 @@ impl Ingest {
 
     fn place(&mut self, picture: &Picture, spec: TileSpec, placement: &Placement) -> Tile {
         if placement.is_nothing((picture.width(), picture.height())) {
-            return Tile::encode(picture, spec.format, &mut self.scan);
+            return Tile::encode(picture, spec.format, &mut self.rows);
         }
         let picture = self.scaler.scale(picture, spec.format.size, placement);
-        Tile::encode(&picture, spec.format, &mut self.scan)
+        Tile::encode(&picture, spec.format, &mut self.rows)
     }
 
     /// Scales a picture to a tile's size, with black where it does not reach.

@@ -40,6 +40,7 @@ mod layout;
 mod limits;
 mod picture;
 mod probe;
+mod rows;
 mod scale;
 mod segments;
 mod simd;

@@ -8,6 +8,7 @@ use crate::format::TileFormat;
 use crate::header;
 use crate::huffman;
 use crate::picture::Picture;
+use crate::rows::RowWriter;
 use crate::probe::{Coding, Header};
 use crate::segments::Segments;
 use crate::tables::{CHROMA_AC, CHROMA_DC, LUMA_AC, LUMA_DC, quantisation};
@@ -29,20 +30,19 @@ impl Tile {
     /// The black tile of a format.
     pub fn black(format: TileFormat) -> Self {
         let picture = Picture::black(format.size.width(), format.size.height());
-        Self::encode(&picture.expect("a tile's sides are within a picture's"), format, &mut Vec::new())
+        Self::encode(&picture.expect("a tile's sides are within a picture's"), format, &mut RowWriter::default())
     }
 
-    /// Encodes `picture`, which has the format's size; `scan` is working memory.
-    pub(crate) fn encode(picture: &Picture, format: TileFormat, scan: &mut Vec<u8>) -> Self {
+    /// Encodes `picture`, which has the format's size.
+    pub(crate) fn encode(picture: &Picture, format: TileFormat, rows: &mut RowWriter) -> Self {
         debug_assert_eq!((picture.width(), picture.height()), (format.size.width(), format.size.height()));
-        let ends = encode::scan(picture, format.quality, scan, 0);
-        Self::new(format, scan, ends)
+        encode::rows(picture, format.quality, rows);
+        Self::written(format, rows)
     }
 
-    /// A tile of what an encoder wrote: a restart segment for each row of MCUs, up to these ends.
-    pub(crate) fn new(format: TileFormat, scan: &[u8], ends: Vec<u32>) -> Self {
-        let length = ends.last().map_or(0, |&end| end as usize);
-        Self { format, scan: Bytes::copy_from_slice(&scan[..length]), ends }
+    /// The tile of what an encoder wrote: a restart segment for each row of MCUs.
+    pub(crate) fn written(format: TileFormat, rows: &RowWriter) -> Self {
+        Self { format, scan: Bytes::copy_from_slice(rows.scan()), ends: rows.ends().to_vec() }
     }
 
     /// Takes a JPEG that is a canonical tile of `format` already, without copying it, once every Huffman

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use crate::baseline::{Workspace, damaged};
 use crate::bits::{BitReader, BitWriter};
 use crate::format::TileFormat;
-use crate::header::marker_after;
 use crate::huffman::{Decoder, Encoder, Flaw, MCU_BLOCKS};
 use crate::limits::FrameError;
 use crate::probe::{Coding, Header};
+use crate::rows::RowWriter;
 use crate::simd::{self, Loop, Vectors};
 use crate::tables::{ZIGZAG, quantisation};
 use crate::tile::Tile;
 
-/// Makes a tile of `jpeg`; `None` when that takes more than other codes. `header` is what probing `jpeg` gave; `out` is
+/// Makes a tile of `jpeg`; `None` when that takes more than other codes. `header` is what probing `jpeg` gave; `rows` is
 /// working memory.
 ///
 /// # Errors
@@ -27,10 +27,10 @@ pub(crate) fn transcode(
     header: &Header<'_>,
     format: TileFormat,
     workspace: &mut Workspace,
-    out: &mut Vec<u8>,
+    rows: &mut RowWriter,
 ) -> Option<Result<Tile, FrameError>> {
     let requantisers = requantisers(jpeg, header, format)?;
-    Some(transcode_scan(jpeg, header, format, &requantisers, workspace, out))
+    Some(transcode_scan(jpeg, header, format, &requantisers, workspace, rows))
 }
 
 /// How luma and chroma are requantised, if `header` is that of a frame that takes no more.
@@ -67,30 +67,29 @@ fn transcode_scan(
     format: TileFormat,
     requantisers: &[Requantiser; 3],
     workspace: &mut Workspace,
-    out: &mut Vec<u8>,
+    rows: &mut RowWriter,
 ) -> Result<Tile, FrameError> {
-    let (scan, rows) = (&header.scans[0], format.size.mcu_rows() as usize);
+    let scan = &header.scans[0];
+    let mcus = (format.size.mcus_per_row() as usize, format.size.mcu_rows() as usize);
     let parameters = &jpeg[scan.parameters.clone()];
     let mut decoder = |component: usize| workspace.decoders.find(&scan.tables, parameters[2 + 2 * component]);
     let decoders = [decoder(0)?, decoder(1)?, decoder(2)?];
-    let count = format.size.mcus_per_row() as usize * rows;
+    let count = mcus.0 * mcus.1;
     let interval = match scan.tables.restart_interval as usize {
         0 => count,
         interval => interval,
     };
     workspace.segments.read(&jpeg[scan.data.clone()], count.div_ceil(interval))?;
-    let mut ends = Vec::with_capacity(rows);
     let work = Transcode {
         readers: workspace.segments.readers(),
         interval,
         decoders: &decoders,
         requantisers,
-        writer: BitWriter::new(out, 0),
-        mcus: (format.size.mcus_per_row() as usize, rows),
-        ends: &mut ends,
+        writer: rows,
+        mcus,
     };
     simd::widest(work).map_err(damaged)?;
-    Ok(Tile::new(format, out, ends))
+    Ok(Tile::written(format, rows))
 }
 
 /// Reads all MCUs and writes them again.
@@ -100,11 +99,9 @@ struct Transcode<'a, R> {
     interval: usize,
     decoders: &'a [Arc<Decoder>; 3],
     requantisers: &'a [Requantiser; 3],
-    writer: BitWriter<'a>,
+    writer: &'a mut RowWriter,
     /// Across and down.
     mcus: (usize, usize),
-    /// The end of each row in what is written.
-    ends: &'a mut Vec<u32>,
 }
 
 impl<'a, R: Iterator<Item = BitReader<'a>>> Loop for Transcode<'a, R> {
@@ -112,12 +109,13 @@ impl<'a, R: Iterator<Item = BitReader<'a>>> Loop for Transcode<'a, R> {
 
     #[inline(always)]
     fn run<V: Vectors>(self, _: V) -> Self::Output {
-        let Self { mut readers, interval, decoders, requantisers, mut writer, mcus, ends } = self;
+        let Self { mut readers, interval, decoders, requantisers, writer, mcus } = self;
         let encoders = Encoder::standard();
         let mut reader = readers.next().ok_or(Flaw::TooShort)?;
         let (mut left, mut read) = (interval, [0; 3]);
-        for row in 0..mcus.1 {
-            let mut written = [0; 3];
+        writer.begin(mcus.1, mcus.0);
+        for _ in 0..mcus.1 {
+            let (mut codes, mut written) = (writer.codes(), [0; 3]);
             for _ in 0..mcus.0 {
                 if left == 0 {
                     expect_end(&reader)?;
@@ -125,7 +123,6 @@ impl<'a, R: Iterator<Item = BitReader<'a>>> Loop for Transcode<'a, R> {
                     (left, read) = (interval, [0; 3]);
                 }
                 left -= 1;
-                writer.reserve(MCU_BLOCKS.len() * Encoder::MAX_BLOCK);
                 for component in MCU_BLOCKS {
                     let way = Way {
                         decoder: &decoders[component],
@@ -133,14 +130,14 @@ impl<'a, R: Iterator<Item = BitReader<'a>>> Loop for Transcode<'a, R> {
                         encoder: &encoders[usize::from(component > 0)],
                     };
                     let (read, written) = (&mut read[component], &mut written[component]);
-                    way.block(&mut reader, &mut writer, read, written).map_err(|flaw| flaw.or_overrun(&reader))?;
+                    way.block(&mut reader, &mut codes, read, written).map_err(|flaw| flaw.or_overrun(&reader))?;
                 }
                 if reader.is_overrun() {
                     return Err(Flaw::TooShort);
                 }
             }
-            writer.finish_segment([0xFF, marker_after(row, mcus.1)]);
-            ends.push(writer.position() as u32);
+            let length = codes.finish();
+            writer.end_row(length);
         }
         expect_end(&reader)
     }

@@ -12,7 +12,13 @@ use crate::tables::{CHROMA_AC, CHROMA_DC, HuffmanSpec, LUMA_AC, LUMA_DC, ZIGZAG}
 pub(crate) struct Encoder {
     dc: [Code; 256],
     ac: [Code; 256],
+    /// By a small coefficient and the zeros before it: its code with its bits.
+    small: [Code; 2 * SMALL * 16],
 }
+
+/// Coefficients are small from `-SMALL` up to below `SMALL`: nearly all are.
+const SMALL: usize = 16;
+
 
 /// A symbol's code with room for the bits that follow it: `(code << size) << 5 | length + size`.
 type Code = u32;
@@ -43,7 +49,13 @@ impl Encoder {
             }
             table
         };
-        Self { dc: table(dc), ac: table(ac) }
+        let (dc, ac) = (table(dc), table(ac));
+        let small = std::array::from_fn(|index| {
+            let (bits, size) = magnitude((index / 16) as i32 - SMALL as i32);
+            let code: Code = ac[index % 16 << 4 | size as usize];
+            code | bits << 5
+        });
+        Self { dc, ac, small }
     }
 
     /// Writes one block. `dc_before` is the DC coefficient of the component's block before, 0 at the start of a
@@ -77,6 +89,12 @@ impl Encoder {
     /// Writes an AC coefficient that is not zero, within [`Encoder::MAX_AC`], behind a run of `zeros`.
     #[inline(always)]
     pub(crate) fn ac(&self, writer: &mut BitWriter<'_>, mut zeros: u32, coefficient: i32) {
+        let small = coefficient.wrapping_add(SMALL as i32).cast_unsigned();
+        // One question for both: whether a small coefficient stands behind fewer than 16 zeros.
+        if (small | zeros << 1) < 2 * SMALL as u32 {
+            let code = self.small[(small << 4 | zeros) as usize % (2 * SMALL * 16)];
+            return writer.put(code >> 5, code & 31);
+        }
         while zeros >= 16 {
             put(writer, self.ac[0xF0], 0);
             zeros -= 16;
