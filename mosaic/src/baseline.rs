@@ -46,6 +46,9 @@ impl Reduction {
     }
 }
 
+/// The most blocks in an MCU (T.81 B.2.3).
+const MAX_BLOCKS: usize = 10;
+
 /// A JPEG that can be decoded here, and how.
 pub(crate) struct Plan<'a> {
     header: &'a Header<'a>,
@@ -94,8 +97,7 @@ impl<'a> Plan<'a> {
         let all_known = factors.iter().all(|part| is_known(luma.0, part.0) && is_known(luma.1, part.1));
         let blocks_in_mcu: u32 =
             factors.iter().map(|&(across, down)| u32::from(across) * u32::from(down)).sum();
-        // T.81 B.2.3: at most ten blocks in an MCU.
-        if !all_known || blocks_in_mcu > 10 {
+        if !all_known || blocks_in_mcu as usize > MAX_BLOCKS {
             return None;
         }
         Some(Self::with_factors(header, &factors, reduction))
@@ -235,19 +237,27 @@ impl Loop for Mcus<'_> {
     fn run<V: Vectors>(self, vectors: V) -> Self::Output {
         let Self { components, parts, mut reader, numbers, across } = self;
         let (mut column, mut row) = (numbers.start % across, numbers.start / across);
+        let mut blocks = [Coefficients::default(); MAX_BLOCKS];
         for _ in numbers {
+            // All codes of an MCU first: what was stored number by number cannot be loaded as a vector at once.
+            let mut rest = blocks.iter_mut();
             for part in &mut *parts {
-                let component = &mut components[part.component];
-                for y in 0..part.blocks.1 {
-                    for x in 0..part.blocks.0 {
-                        let place = (column * part.blocks.0 + x, row * part.blocks.1 + y);
-                        let block = component.block(vectors, &mut reader, part, place);
-                        block.map_err(|flaw| flaw.or_overrun(&reader))?;
-                    }
+                for block in rest.by_ref().take(part.blocks.0 * part.blocks.1) {
+                    part.read(&mut reader, block).map_err(|flaw| flaw.or_overrun(&reader))?;
                 }
             }
             if reader.is_overrun() {
                 return Err(Flaw::TooShort);
+            }
+            let mut rest = blocks.iter();
+            for part in &*parts {
+                let component = &mut components[part.component];
+                for y in 0..part.blocks.1 {
+                    for (x, block) in (0..part.blocks.0).zip(rest.by_ref()) {
+                        let place = (column * part.blocks.0 + x, row * part.blocks.1 + y);
+                        component.place(vectors, block, &part.steps, place);
+                    }
+                }
             }
             column += 1;
             if column == across {
@@ -258,39 +268,59 @@ impl Loop for Mcus<'_> {
     }
 }
 
-impl Component {
-    /// Decodes the block at column `x` and row `y`.
+/// Quantised coefficients of a block.
+#[derive(Clone, Copy)]
+struct Coefficients {
+    /// In natural order.
+    numbers: [i16; 64],
+    /// All but the first are zero.
+    is_flat: bool,
+}
+
+impl Default for Coefficients {
+    fn default() -> Self {
+        Self { numbers: [0; 64], is_flat: true }
+    }
+}
+
+impl Part {
+    /// Reads a block.
     #[inline(always)]
-    fn block<V: Vectors>(
+    fn read(&mut self, reader: &mut BitReader<'_>, block: &mut Coefficients) -> Result<(), Flaw> {
+        *block = Coefficients::default();
+        self.decoder.dc(reader, &mut self.dc)?;
+        block.numbers[0] = self.dc as i16;
+        self.decoder.ac(reader, |position, value| {
+            block.numbers[usize::from(ZIGZAG[position & 63]) & 63] = value as i16;
+            block.is_flat = false;
+        })
+    }
+}
+
+impl Component {
+    /// Makes samples of the block at column `x` and row `y`.
+    #[inline(always)]
+    fn place<V: Vectors>(
         &mut self,
         vectors: V,
-        reader: &mut BitReader<'_>,
-        part: &mut Part,
+        block: &Coefficients,
+        steps: &[i16; 64],
         (x, y): (usize, usize),
-    ) -> Result<(), Flaw> {
-        let mut block = [0; 64];
-        let mut is_flat = true;
-        part.decoder.dc(reader, &mut part.dc)?;
-        part.decoder.ac(reader, |position, value| {
-            block[usize::from(ZIGZAG[position & 63]) & 63] = value as i16;
-            is_flat = false;
-        })?;
+    ) {
         let (width, height) = self.samples;
         let rows = self.plane[y * height * self.stride + x * width..].chunks_mut(self.stride).take(height);
-        if is_flat {
-            let sample = dct::inverse_dc((part.dc as i16).wrapping_mul(part.steps[0]));
+        if block.is_flat {
+            let sample = dct::inverse_dc(block.numbers[0].wrapping_mul(steps[0]));
             rows.for_each(|row| row[..width].fill(sample));
-            return Ok(());
+            return;
         }
-        block[0] = part.dc as i16;
-        let samples = vectors.inverse(&block, &part.steps, self.samples);
+        let samples = vectors.inverse(&block.numbers, steps, self.samples);
         // Copies of a known length are a move each.
         match width {
             8 => rows.zip(samples).for_each(|(row, samples)| row[..8].copy_from_slice(&samples)),
             4 => rows.zip(samples).for_each(|(row, samples)| row[..4].copy_from_slice(&samples[..4])),
             _ => rows.zip(samples).for_each(|(row, samples)| row[..width].copy_from_slice(&samples[..width])),
         }
-        Ok(())
     }
 
     /// Samples in an MCU, across and down.
