@@ -290,10 +290,13 @@ impl Part {
         *block = Coefficients::default();
         self.decoder.dc(reader, &mut self.dc)?;
         block.numbers[0] = self.dc as i16;
+        let mut last = 0;
         self.decoder.ac(reader, |position, value| {
             block.numbers[usize::from(ZIGZAG[position & 63]) & 63] = value as i16;
-            block.is_flat = false;
-        })
+            last = position;
+        })?;
+        block.is_flat = last == 0;
+        Ok(())
     }
 }
 

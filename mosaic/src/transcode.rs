@@ -172,10 +172,9 @@ impl Way<'_> {
         let mut before = 0;
         decoder.ac(reader, |position, value| {
             let coefficient = requantiser.ac(position, value);
-            if coefficient != 0 {
-                encoder.ac(writer, (position - before) as u32 - 1, coefficient);
-                before = position;
-            }
+            // Many become zero, and nobody can guess which: a zero is written too, as nothing.
+            encoder.ac(writer, (position - before) as u32 - 1, coefficient);
+            before = if coefficient == 0 { before } else { position };
         })?;
         if before < 63 {
             encoder.end_of_block(writer);

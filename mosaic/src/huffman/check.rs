@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use super::decoder::{Decoder, END};
+use super::decoder::{Decoder, END, end};
 use super::{Flaw, MCU_BLOCKS};
 use crate::bits::BitReader;
 use crate::segments::Segments;
@@ -64,27 +64,35 @@ impl Checker {
         let mut position = 0;
         loop {
             reader.refill();
-            // As many as fit what was read ahead.
-            for _ in 0..56 / STRIDE {
-                let step = self.steps[reader.peek(STRIDE)];
-                let next = position + step.advance();
-                if next < 63 {
-                    reader.skip(step.bits());
-                    position = next;
-                } else if next == 63 || (ENDED..ENDED + 63).contains(&next) {
-                    reader.skip(step.bits());
-                    return Ok(());
-                } else {
-                    // The block ends among these codes, or the first is a long one: one by one.
-                    reader.refill();
-                    match self.decoder.ac_from(reader, position)? {
-                        Some(next) => position = next,
-                        None => return Ok(()),
-                    }
-                    reader.refill();
-                }
+            // As many as fit what was read ahead, and no loop of them, whose end would be one more thing to guess.
+            if self.step(reader, &mut position)?
+                || self.step(reader, &mut position)?
+                || self.step(reader, &mut position)?
+                || self.step(reader, &mut position)?
+            {
+                return Ok(());
             }
         }
+    }
+
+    /// Takes some AC codes behind `position`, which then is that of the last; whether the block has ended.
+    #[inline(always)]
+    fn step(&self, reader: &mut BitReader<'_>, position: &mut usize) -> Result<bool, Flaw> {
+        let step = self.steps[reader.peek(STRIDE)];
+        let next = *position + step.advance();
+        if next < 63 {
+            reader.skip(step.bits());
+            *position = next;
+            return Ok(false);
+        }
+        if next == 63 || (ENDED..ENDED + 63).contains(&next) {
+            reader.skip(step.bits());
+            return Ok(true);
+        }
+        // The block ends among these codes, or the first is a long one: one by one.
+        *position += self.decoder.ac_code(reader)?.advance;
+        reader.refill();
+        if *position < 63 { Ok(false) } else { end(*position).map(|_| true) }
     }
 }
 
@@ -95,17 +103,15 @@ fn step(decoder: &Decoder, bits: u32) -> Step {
     let (mut advance, mut length) = (0, 0);
     loop {
         reader.refill();
-        let before = reader.taken();
-        let Ok((_, further)) = decoder.ac_next(&mut reader) else { break };
-        let taken = (reader.taken() - before) as u32;
-        if length + taken > STRIDE {
+        let Ok(code) = decoder.ac_code(&mut reader) else { break };
+        if length + code.bits > STRIDE {
             break;
         }
-        length += taken;
-        if further == END {
+        length += code.bits;
+        if code.advance == END {
             return Step::new(advance + ENDED, length);
         }
-        advance += further;
+        advance += code.advance;
     }
     if length == 0 { Step::new(NONE, 0) } else { Step::new(advance, length) }
 }

@@ -51,9 +51,10 @@ impl Encoder {
         };
         let (dc, ac) = (table(dc), table(ac));
         let small = std::array::from_fn(|index| {
-            let (bits, size) = magnitude((index / 16) as i32 - SMALL as i32);
-            let code: Code = ac[index % 16 << 4 | size as usize];
-            code | bits << 5
+            match magnitude((index / 16) as i32 - SMALL as i32) {
+                (_, 0) => 0,
+                (bits, size) => ac[index % 16 << 4 | size as usize] | bits << 5,
+            }
         });
         Self { dc, ac, small }
     }
@@ -86,7 +87,7 @@ impl Encoder {
         put(writer, self.dc[size as usize & 0xFF], bits);
     }
 
-    /// Writes an AC coefficient that is not zero, within [`Encoder::MAX_AC`], behind a run of `zeros`.
+    /// Writes an AC coefficient within [`Encoder::MAX_AC`] behind a run of `zeros`. Of a zero nothing is written.
     #[inline(always)]
     pub(crate) fn ac(&self, writer: &mut BitWriter<'_>, mut zeros: u32, coefficient: i32) {
         let small = coefficient.wrapping_add(SMALL as i32).cast_unsigned();
@@ -94,6 +95,9 @@ impl Encoder {
         if (small | zeros << 1) < 2 * SMALL as u32 {
             let code = self.small[(small << 4 | zeros) as usize % (2 * SMALL * 16)];
             return writer.put(code >> 5, code & 31);
+        }
+        if coefficient == 0 {
+            return;
         }
         while zeros >= 16 {
             put(writer, self.ac[0xF0], 0);
