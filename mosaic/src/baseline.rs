@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::bits::BitReader;
-use crate::dct;
+use crate::dct::{self, Samples};
 use crate::huffman::{Decoder, Decoders, Flaw};
 use crate::limits::FrameError;
 use crate::picture::Picture;
@@ -311,18 +311,12 @@ impl Component {
         (x, y): (usize, usize),
     ) {
         let (width, height) = self.samples;
-        let rows = self.plane[y * height * self.stride + x * width..].chunks_mut(self.stride).take(height);
+        let rows = &mut self.plane[y * height * self.stride + x * width..];
+        let mut samples = Samples { rows, stride: self.stride, size: self.samples };
         if block.is_flat {
-            let sample = dct::inverse_dc(block.numbers[0].wrapping_mul(steps[0]));
-            rows.for_each(|row| row[..width].fill(sample));
-            return;
-        }
-        let samples = vectors.inverse(&block.numbers, steps, self.samples);
-        // Copies of a known length are a move each.
-        match width {
-            8 => rows.zip(samples).for_each(|(row, samples)| row[..8].copy_from_slice(&samples)),
-            4 => rows.zip(samples).for_each(|(row, samples)| row[..4].copy_from_slice(&samples[..4])),
-            _ => rows.zip(samples).for_each(|(row, samples)| row[..width].copy_from_slice(&samples[..width])),
+            samples.fill(dct::inverse_dc(block.numbers[0].wrapping_mul(steps[0])));
+        } else {
+            vectors.inverse(&block.numbers, steps, &mut samples);
         }
     }
 

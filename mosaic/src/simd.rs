@@ -8,7 +8,7 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 
-use crate::dct::{self, Quantised, Quantiser};
+use crate::dct::{self, Quantised, Quantiser, Samples};
 
 /// What is written anew for each kind of processor.
 pub(crate) trait Vectors: Copy {
@@ -16,7 +16,7 @@ pub(crate) trait Vectors: Copy {
     fn forward(self, samples: &[u8], stride: usize, quantiser: &Quantiser) -> Quantised;
 
     /// [`dct::inverse`].
-    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], size: (usize, usize)) -> [[u8; 8]; 8];
+    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], to: &mut Samples<'_>);
 }
 
 /// Any processor.
@@ -30,8 +30,8 @@ impl Vectors for Plain {
     }
 
     #[inline(always)]
-    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], size: (usize, usize)) -> [[u8; 8]; 8] {
-        dct::inverse(coefficients, steps, size)
+    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], to: &mut Samples<'_>) {
+        dct::inverse(coefficients, steps, to);
     }
 }
 

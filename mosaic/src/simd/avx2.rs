@@ -8,7 +8,7 @@ use std::arch::x86_64::*;
 
 use super::{Loop, Vectors};
 use crate::dct::cosine::*;
-use crate::dct::{CONST_BITS, PASS1_BITS, Quantised, Quantiser};
+use crate::dct::{CONST_BITS, PASS1_BITS, Quantised, Quantiser, Samples};
 
 /// A processor that has been asked and has them.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +44,9 @@ impl Vectors for Avx2 {
     }
 
     #[inline(always)]
-    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], size: (usize, usize)) -> [[u8; 8]; 8] {
+    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], to: &mut Samples<'_>) {
         // SAFETY: an `Avx2` is proof that the processor has what the function is compiled for.
-        unsafe { inverse(coefficients, steps, size) }
+        unsafe { inverse(coefficients, steps, to) }
     }
 }
 
@@ -147,15 +147,15 @@ fn quantise(rows: &Rows, quantiser: &Quantiser) -> Quantised {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn inverse(coefficients: &[i16; 64], steps: &[i16; 64], size: (usize, usize)) -> [[u8; 8]; 8] {
+fn inverse(coefficients: &[i16; 64], steps: &[i16; 64], to: &mut Samples<'_>) {
     let mut rows = [_mm_setzero_si128(); 8];
     for n in 0..4 {
         let two = _mm256_mullo_epi16(load_sixteen(coefficients, n), load_sixteen(steps, n));
         rows[2 * n] = _mm256_castsi256_si128(two);
         rows[2 * n + 1] = _mm256_extracti128_si256::<1>(two);
     }
-    let rows = transposed(inverse_pass::<FIRST, { FIRST + 1 }, { FIRST + 2 }>(&rows, size.1));
-    level(&inverse_pass::<{ SECOND + 3 }, { SECOND + 4 }, { SECOND + 5 }>(&rows, size.0))
+    let rows = transposed(inverse_pass::<FIRST, { FIRST + 1 }, { FIRST + 2 }>(&rows, to.size.1));
+    level(&inverse_pass::<{ SECOND + 3 }, { SECOND + 4 }, { SECOND + 5 }>(&rows, to.size.0), to);
 }
 
 /// `dct::inverse_pass`, and what fits 16 bits of it.
@@ -227,7 +227,7 @@ fn butterfly<const BITS: i32>(even: __m256i, odd: __m256i) -> (__m256i, __m256i)
 /// Columns of differences from the middle as rows of samples.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn level(columns: &Rows) -> [[u8; 8]; 8] {
+fn level(columns: &Rows, to: &mut Samples<'_>) {
     let middle = _mm_set1_epi16(128);
     let column = |n: usize| _mm_adds_epi16(columns[n], middle);
     let four_apart = |n: usize| _mm_packus_epi16(column(n), column(n + 4));
@@ -236,12 +236,26 @@ fn level(columns: &Rows) -> [[u8; 8]; 8] {
     let (cd, cd4) = (_mm_unpacklo_epi8(c, d), _mm_unpackhi_epi8(c, d));
     let (upper, lower) = (_mm_unpacklo_epi16(ab, cd), _mm_unpackhi_epi16(ab, cd));
     let (upper4, lower4) = (_mm_unpacklo_epi16(ab4, cd4), _mm_unpackhi_epi16(ab4, cd4));
+    let two = [
+        _mm_unpacklo_epi32(upper, upper4),
+        _mm_unpackhi_epi32(upper, upper4),
+        _mm_unpacklo_epi32(lower, lower4),
+        _mm_unpackhi_epi32(lower, lower4),
+    ];
+    let stride = to.stride;
+    if to.size == (8, 8) {
+        // One check for all rows.
+        let rows = &mut to.rows[..7 * stride + 8];
+        for (n, two) in two.into_iter().enumerate() {
+            let row = |half: i64| half.to_le_bytes();
+            rows[2 * n * stride..][..8].copy_from_slice(&row(_mm_cvtsi128_si64(two)));
+            rows[(2 * n + 1) * stride..][..8].copy_from_slice(&row(_mm_extract_epi64::<1>(two)));
+        }
+        return;
+    }
     let mut samples = [[0; 8]; 8];
-    store_two(&mut samples, 0, _mm_unpacklo_epi32(upper, upper4));
-    store_two(&mut samples, 1, _mm_unpackhi_epi32(upper, upper4));
-    store_two(&mut samples, 2, _mm_unpacklo_epi32(lower, lower4));
-    store_two(&mut samples, 3, _mm_unpackhi_epi32(lower, lower4));
-    samples
+    two.into_iter().enumerate().for_each(|(n, two)| store_two(&mut samples, n, two));
+    to.set(&samples);
 }
 
 #[inline]
@@ -388,12 +402,18 @@ mod tests {
             let shift = 16 + seed % 16;
             let coefficients = std::array::from_fn(|_| (next().cast_signed() >> shift) as i16);
             let steps = std::array::from_fn(|_| (next() >> 24).max(1) as i16);
-            for size in sizes.as_flattened() {
-                let expected = dct::inverse(&coefficients, &steps, *size);
-                let got = avx2.inverse(&coefficients, &steps, *size);
-                for (got, expected) in got.iter().zip(expected).take(size.1) {
-                    assert_eq!(got[..size.0], expected[..size.0], "seed {seed}, {size:?}");
-                }
+            for &size in sizes.as_flattened() {
+                let all = [false, true].map(|is_wide| {
+                    let mut rows = [7; 11 * 8];
+                    let mut to = Samples { rows: &mut rows, stride: 11, size };
+                    if is_wide {
+                        avx2.inverse(&coefficients, &steps, &mut to);
+                    } else {
+                        dct::inverse(&coefficients, &steps, &mut to);
+                    }
+                    rows
+                });
+                assert_eq!(all[1], all[0], "seed {seed}, {size:?}");
             }
         }
     }
