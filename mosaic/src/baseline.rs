@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::bits::BitReader;
 use crate::dct::{self, Samples};
-use crate::huffman::{Decoder, Decoders, Flaw};
+use crate::huffman::{Decoder, Decoders, Flaw, Sink};
 use crate::limits::FrameError;
 use crate::picture::Picture;
 use crate::probe::{Coding, Header, Scan, Tables};
@@ -290,13 +290,15 @@ impl Part {
         *block = Coefficients::default();
         self.decoder.dc(reader, &mut self.dc)?;
         block.numbers[0] = self.dc as i16;
-        let mut last = 0;
-        self.decoder.ac(reader, |position, value| {
-            block.numbers[usize::from(ZIGZAG[position & 63]) & 63] = value as i16;
-            last = position;
-        })?;
-        block.is_flat = last == 0;
-        Ok(())
+        self.decoder.ac(reader, block)
+    }
+}
+
+impl Sink for Coefficients {
+    #[inline(always)]
+    fn coefficient(&mut self, position: usize, value: i32) {
+        self.numbers[usize::from(ZIGZAG[position & 63]) & 63] = value as i16;
+        self.is_flat = false;
     }
 }
 

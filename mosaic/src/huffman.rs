@@ -11,7 +11,7 @@ use crate::bits::BitReader;
 use crate::tables::HuffmanSpec;
 
 pub(crate) use check::is_sound;
-pub(crate) use decoder::Decoder;
+pub(crate) use decoder::{Decoder, Sink};
 pub(crate) use decoders::Decoders;
 pub(crate) use encoder::Encoder;
 

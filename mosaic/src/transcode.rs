@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::baseline::{Workspace, damaged};
 use crate::bits::{BitReader, BitWriter};
 use crate::format::TileFormat;
-use crate::huffman::{Decoder, Encoder, Flaw, MCU_BLOCKS};
+use crate::huffman::{Decoder, Encoder, Flaw, MCU_BLOCKS, Sink};
 use crate::limits::FrameError;
 use crate::probe::{Coding, Header};
 use crate::rows::RowWriter;
@@ -130,7 +130,8 @@ impl<'a, R: Iterator<Item = BitReader<'a>>> Loop for Transcode<'a, R> {
                         encoder: &encoders[usize::from(component > 0)],
                     };
                     let (read, written) = (&mut read[component], &mut written[component]);
-                    way.block(&mut reader, &mut codes, read, written).map_err(|flaw| flaw.or_overrun(&reader))?;
+                    let block = way.block(&mut reader, codes, read, written);
+                    codes = block.map_err(|flaw| flaw.or_overrun(&reader))?;
                 }
                 if reader.is_overrun() {
                     return Err(Flaw::TooShort);
@@ -157,29 +158,42 @@ struct Way<'a> {
 impl Way<'_> {
     /// One block. `read` and `written` are the DC coefficients before it and then its own.
     #[inline(always)]
-    fn block(
+    fn block<'w>(
         &self,
         reader: &mut BitReader<'_>,
-        writer: &mut BitWriter<'_>,
+        mut codes: BitWriter<'w>,
         read: &mut i32,
         written: &mut i32,
-    ) -> Result<(), Flaw> {
-        let Self { decoder, requantiser, encoder } = self;
+    ) -> Result<BitWriter<'w>, Flaw> {
+        let Self { decoder, requantiser, encoder } = *self;
         decoder.dc(reader, read)?;
         let dc = requantiser.dc(*read);
-        encoder.dc(writer, dc - std::mem::replace(written, dc));
-        // Zigzag position of the last coefficient that was written.
-        let mut before = 0;
-        decoder.ac(reader, |position, value| {
-            let coefficient = requantiser.ac(position, value);
-            // Many become zero, and nobody can guess which: a zero is written too, as nothing.
-            encoder.ac(writer, (position - before) as u32 - 1, coefficient);
-            before = if coefficient == 0 { before } else { position };
-        })?;
-        if before < 63 {
-            encoder.end_of_block(writer);
+        encoder.dc(&mut codes, dc - std::mem::replace(written, dc));
+        let mut ac = Ac { requantiser, encoder, codes, before: 0 };
+        decoder.ac(reader, &mut ac)?;
+        if ac.before < 63 {
+            encoder.end_of_block(&mut ac.codes);
         }
-        Ok(())
+        Ok(ac.codes)
+    }
+}
+
+/// Writes the AC coefficients of a block.
+struct Ac<'a, 'w> {
+    requantiser: &'a Requantiser,
+    encoder: &'a Encoder,
+    codes: BitWriter<'w>,
+    /// The position of the last one that was written.
+    before: usize,
+}
+
+impl Sink for Ac<'_, '_> {
+    #[inline(always)]
+    fn coefficient(&mut self, position: usize, value: i32) {
+        let coefficient = self.requantiser.ac(position, value);
+        // Many become zero, and nobody can guess which: a zero is written too, as nothing.
+        self.encoder.ac(&mut self.codes, (position - self.before) as u32 - 1, coefficient);
+        self.before = if coefficient == 0 { self.before } else { position };
     }
 }
 
