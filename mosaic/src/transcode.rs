@@ -190,7 +190,7 @@ struct Ac<'a, 'w> {
 impl Sink for Ac<'_, '_> {
     #[inline(always)]
     fn coefficient(&mut self, position: usize, value: i32) {
-        let coefficient = self.requantiser.ac(position, value);
+        let coefficient = self.requantiser.requantise(position, value);
         // Many become zero, and nobody can guess which: a zero is written too, as nothing.
         self.encoder.ac(&mut self.codes, (position - self.before) as u32 - 1, coefficient);
         self.before = if coefficient == 0 { self.before } else { position };
@@ -230,13 +230,7 @@ impl Requantiser {
         self.requantise(0, coefficient).clamp(-1024, 1023)
     }
 
-    /// The AC coefficient at a position in zigzag order, within what has a code.
-    #[inline(always)]
-    fn ac(&self, position: usize, coefficient: i32) -> i32 {
-        self.requantise(position, coefficient).clamp(-Encoder::MAX_AC, Encoder::MAX_AC)
-    }
-
-    /// `coefficient` has 16 bits.
+    /// The coefficient at a position in zigzag order; it has 16 bits.
     #[inline(always)]
     fn requantise(&self, position: usize, coefficient: i32) -> i32 {
         let Step { from, half, reciprocal } = self.steps[position & 63];
@@ -261,7 +255,6 @@ mod tests {
                     let expected = (coefficient * from).abs() + to / 2;
                     let expected = expected / to * coefficient.signum();
                     assert_eq!(requantiser.requantise(5, coefficient), expected, "{coefficient}: {from} to {to}");
-                    assert_eq!(requantiser.ac(5, coefficient), expected.clamp(-1023, 1023));
                     assert_eq!(requantiser.dc(coefficient), expected.clamp(-1024, 1023));
                 }
             }

@@ -32,7 +32,7 @@ impl Encoder {
     pub(crate) const MAX_BLOCK: usize = (64 * 26usize).div_ceil(8);
 
     /// The largest AC coefficient that has a code in the standard's tables (T.81 F.1.2.2: 10 bits).
-    pub(crate) const MAX_AC: i32 = 1023;
+    const MAX_AC: i32 = 1023;
 
     /// The encoders of luma and of chroma.
     pub(crate) fn standard() -> &'static [Self; 2] {
@@ -62,7 +62,7 @@ impl Encoder {
     /// Writes one block. `dc_before` is the DC coefficient of the component's block before, 0 at the start of a
     /// restart interval. There is room for [`Encoder::MAX_BLOCK`].
     ///
-    /// Coefficients are those of 8-bit samples: DC differences within 11 bits, AC within 10.
+    /// DC differences are those of 8-bit samples: within 11 bits.
     #[inline(always)]
     pub(crate) fn block(&self, writer: &mut BitWriter<'_>, block: &Quantised, dc_before: i16) {
         self.dc(writer, i32::from(block.coefficients[0]) - i32::from(dc_before));
@@ -87,7 +87,8 @@ impl Encoder {
         put(writer, self.dc[size as usize & 0xFF], bits);
     }
 
-    /// Writes an AC coefficient within [`Encoder::MAX_AC`] behind a run of `zeros`. Of a zero nothing is written.
+    /// Writes an AC coefficient behind a run of `zeros`. Of a zero nothing is written, and of what is beyond
+    /// [`Encoder::MAX_AC`] that.
     #[inline(always)]
     pub(crate) fn ac(&self, writer: &mut BitWriter<'_>, mut zeros: u32, coefficient: i32) {
         let small = coefficient.wrapping_add(SMALL as i32).cast_unsigned();
@@ -103,7 +104,7 @@ impl Encoder {
             put(writer, self.ac[0xF0], 0);
             zeros -= 16;
         }
-        let (bits, size) = magnitude(coefficient);
+        let (bits, size) = magnitude(coefficient.clamp(-Self::MAX_AC, Self::MAX_AC));
         put(writer, self.ac[(zeros << 4 | size) as usize & 0xFF], bits);
     }
 
