@@ -140,3 +140,6 @@ fn fit(fit: Fit) -> tessera_wire::Fit {
 fn number(slot: Slot) -> u32 {
     slot.index() as u32
 }
+
+#[cfg(test)]
+mod tests;
