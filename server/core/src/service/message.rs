@@ -51,7 +51,7 @@ impl Message {
 impl From<&FrameResponse> for Message {
     fn from(response: &FrameResponse) -> Self {
         let fields = prost::Message::encode_to_vec(response);
-        Self([prefix(fields.len()).to_vec().into(), fields.into(), Bytes::new()])
+        Self::whole([&prefix(fields.len())[..], &fields].concat().into())
     }
 }
 
