@@ -1,19 +1,17 @@
 //! Routes: the gRPC service, the page, the health check.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
-use tessera_wire::video_processing_service_server::{SERVICE_NAME, VideoProcessingServiceServer};
+use tessera_wire::video_processing_service_server::SERVICE_NAME;
 use tonic_web::GrpcWebLayer;
 use tower_layer::Layer;
 
 use crate::page::{Page, careful};
-use crate::service::Service;
+use crate::service::{Calls, Service};
 
 /// Bytes of protobuf and gRPC around a frame, generously: names, numbers, framing.
 const ENVELOPE: usize = 64 << 10;
@@ -21,9 +19,7 @@ const ENVELOPE: usize = 64 << 10;
 /// The routes of the one port. Messages up to twice the largest frame are read, so that a frame that is
 /// somewhat too large is refused alone, with the reason, instead of ending its stream.
 pub(crate) fn router(service: Service, page: Page, max_frame_bytes: usize) -> Router {
-    let grpc = VideoProcessingServiceServer::from_arc(Arc::new(service))
-        .max_decoding_message_size(2 * max_frame_bytes + ENVELOPE)
-        .max_encoding_message_size(usize::MAX);
+    let grpc = Calls::new(service, 2 * max_frame_bytes + ENVELOPE);
     let site = page
         .router()
         .route("/healthz", get(async || "ok\n"))

@@ -111,7 +111,7 @@ impl Server {
         let listeners = listen::bind(&config.listen).await?;
         let pool = Arc::new(Pool::new(config.limits));
         let service = Service {
-            lobby: Arc::new(Lobby::new(config.grid, config.tile, &pool)),
+            lobby: Arc::new(Lobby::new(config.grid, config.tile, &pool, service::envelope)),
             pool,
             max_fps: config.max_fps,
             stopping: CancellationToken::new(),

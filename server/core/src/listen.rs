@@ -1,5 +1,6 @@
 //! The accept loop: one port, with TLS and without, HTTP/1.1 and HTTP/2, and its end.
 
+mod corked;
 mod watched;
 
 use std::io;
@@ -22,6 +23,7 @@ use tracing::{Instrument, debug, info, info_span, warn};
 use crate::config::{Listen, Plain};
 use crate::peer::{Arrival, PING_AFTER, PING_TIMEOUT, Peer};
 use crate::tls::{Door, HELLO};
+use corked::Corked;
 use watched::Watched;
 
 /// How long connections may take to end after their streams have.
@@ -141,6 +143,7 @@ async fn admit(stream: TcpStream, peer: SocketAddr, serving: Serving, watcher: W
     let opening = timeout_at(deadline, first_byte(&stream));
     let Some(Ok(Ok(first))) = until(&serving.stopping, opening).await else { return };
     let arrival = Arrival { peer, local, secure: first == HELLO };
+    let stream = Corked::new(stream);
     match (first, &serving.tls) {
         (HELLO, Some(door)) => {
             let handshake = timeout_at(deadline, door.acceptor.accept(stream));

@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info_span};
 
-use crate::fanout::Fanout;
+use crate::fanout::{Fanout, Wrap};
 use crate::names::RoomId;
 use crate::pool::Pool;
 use crate::regrid::regrid;
@@ -37,16 +37,16 @@ pub(crate) struct Lobby {
 pub(crate) struct NoSuchRoom(String);
 
 impl Lobby {
-    /// A lobby whose rooms begin with that grid and that tile. Must be called on the runtime, which their tasks
-    /// run on.
-    pub(crate) fn new(grid: Grid, tile: TileSpec, pool: &Arc<Pool>) -> Self {
+    /// A lobby whose rooms begin with that grid and that tile, and whose mosaics are wrapped so. Must be called on the
+    /// runtime, which their tasks run on.
+    pub(crate) fn new(grid: Grid, tile: TileSpec, pool: &Arc<Pool>, wrap: Wrap) -> Self {
         let canvas = Canvas::new(Layout { grid, format: tile.format });
         let id = RoomId::main();
         let span = info_span!("regrid", room = %id);
         let seats = Seats::new(id, Room::new(canvas));
         let regrid = regrid(Arc::clone(&seats), Arc::clone(pool), tile.fit).instrument(span);
         let regrid = AbortOnDropHandle::new(tokio::spawn(regrid));
-        let fanout = Fanout::new(Arc::clone(&seats));
+        let fanout = Fanout::new(Arc::clone(&seats), wrap);
         Self { main: Arc::new(OpenRoom { seats, fanout, fit: tile.fit, _regrid: regrid }) }
     }
 

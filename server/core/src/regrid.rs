@@ -100,9 +100,10 @@ mod tests {
         until(&seats, 2).await;
         let after = left.elapsed();
         assert!((Duration::from_secs(10)..Duration::from_secs(11)).contains(&after), "{after:?}");
-        let snapshot = seats.snapshot();
-        let shown = snapshot.places.iter().map(|place| place.shown.as_ref().unwrap());
-        let shown: Vec<_> = shown.map(|shown| (shown.stamp.sequence, shown.tile.format())).collect();
+        let (snapshot, _) = seats.snapshot();
+        let shown = snapshot.places.iter().map(|place| place.shown.unwrap().sequence);
+        let tiles = snapshot.tiles.iter().map(|tile| tile.as_ref().unwrap().format());
+        let shown: Vec<_> = shown.zip(tiles).collect();
         assert_eq!(shown, [1, 2, 3, 4].map(|sequence| (sequence, format)));
     }
 }

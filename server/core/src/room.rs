@@ -107,9 +107,9 @@ pub(crate) struct Missing {
 
 /// What a tile shows.
 #[derive(Debug, Clone)]
-pub(crate) struct Shown {
-    pub(crate) tile: Arc<Tile>,
-    pub(crate) stamp: Stamp,
+struct Shown {
+    tile: Arc<Tile>,
+    stamp: Stamp,
 }
 
 /// What the sender said of a frame, given back unchanged.
@@ -181,9 +181,10 @@ pub(crate) struct Snapshot {
     pub(crate) sequence: u64,
     pub(crate) layout: Layout,
     pub(crate) layout_version: u64,
-    /// The taken places, by slot. A slot that comes with the next grid is not among them yet. All tiles have the
-    /// layout's format.
+    /// The taken places, by slot. A slot that comes with the next grid is not among them yet.
     pub(crate) places: Vec<Place>,
+    /// By slot number; none is black. All have the layout's format.
+    pub(crate) tiles: Vec<Option<Arc<Tile>>>,
 }
 
 /// One participant's place.
@@ -193,7 +194,8 @@ pub(crate) struct Place {
     pub(crate) id: ClientId,
     pub(crate) name: DisplayName,
     pub(crate) video_off: bool,
-    pub(crate) shown: Option<Shown>,
+    /// Of the frame that is shown; `None` is black.
+    pub(crate) shown: Option<Stamp>,
 }
 
 /// Who is here and who was, for the log.
@@ -487,13 +489,17 @@ impl Room {
             id: o.id.clone(),
             name: o.name.clone(),
             video_off: o.video_off,
-            shown: o.shown.clone(),
+            shown: o.shown.as_ref().map(|shown| shown.stamp),
         };
         let layout = self.growth.shown();
         let is_shown = |o: &&Occupant| o.slot.index() < layout.grid.slot_count();
         let mut places: Vec<_> = self.occupants.iter().filter(is_shown).map(place).collect();
         places.sort_unstable_by_key(|place| place.slot);
-        Snapshot { sequence: self.sequence, layout, layout_version: self.layout_version, places }
+        let mut tiles = vec![None; layout.grid.slot_count()];
+        for occupant in self.occupants.iter().filter(is_shown) {
+            tiles[occupant.slot.index()] = occupant.shown.as_ref().map(|shown| Arc::clone(&shown.tile));
+        }
+        Snapshot { sequence: self.sequence, layout, layout_version: self.layout_version, places, tiles }
     }
 
     /// The slots whose holders have said nothing for [`STALE`], in order.

@@ -161,9 +161,10 @@ impl Seats {
         })
     }
 
-    /// Everything that a mosaic of this moment needs.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        self.lock().room.snapshot()
+    /// Everything that a mosaic of this moment needs, and the slots that are stale now.
+    pub(crate) fn snapshot(&self) -> (Snapshot, Vec<Slot>) {
+        let state = self.lock();
+        (state.room.snapshot(), state.room.stale(now()))
     }
 
     /// The mosaic's number now.

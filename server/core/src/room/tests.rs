@@ -45,7 +45,7 @@ impl Call {
     fn shown(&self, slot: usize) -> Option<u64> {
         let snapshot = self.room.snapshot();
         let place = snapshot.places.iter().find(|place| place.slot.index() == slot)?;
-        place.shown.as_ref().map(|shown| shown.stamp.sequence)
+        place.shown.map(|stamp| stamp.sequence)
     }
 
     fn ask(
@@ -493,11 +493,12 @@ fn whatever_happens_a_snapshot_has_one_format_nobody_moves_and_the_newest_frame_
                 Step::Leave(..) | Step::Show(_) => {}
             }
             let snapshot = call.room.snapshot();
+            let mut tiles = snapshot.tiles.iter().flatten();
+            prop_assert!(tiles.all(|tile| tile.format() == snapshot.layout.format));
             for place in &snapshot.places {
                 let (_, newest) = seats.iter().find(|(joined, _)| joined.slot == place.slot).unwrap();
-                let shown = place.shown.as_ref();
-                prop_assert_eq!(shown.map(|shown| shown.stamp.sequence), *newest);
-                prop_assert!(shown.is_none_or(|shown| shown.tile.format() == snapshot.layout.format));
+                prop_assert_eq!(place.shown.map(|stamp| stamp.sequence), *newest);
+                prop_assert_eq!(snapshot.tiles[place.slot.index()].is_some(), newest.is_some());
             }
         }
         remake(&mut call);

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use tessera_wire::{FrameRequest, FrameResponse};
+use tessera_wire::FrameRequest;
 use tonic::{Status, Streaming};
 
+use super::message::Message;
 use super::reply::{self, Told};
 use super::{Application, Service, Taken, status};
 use crate::lobby::OpenRoom;
@@ -45,7 +46,7 @@ impl Frames {
     }
 
     /// The next response; `None` at the end.
-    pub(super) async fn next(&mut self) -> Option<Result<FrameResponse, Status>> {
+    pub(super) async fn next(&mut self) -> Option<Result<Message, Status>> {
         if self.is_over {
             return None;
         }
@@ -64,7 +65,7 @@ impl Frames {
     }
 
     /// Gives the seat back, so that the next mosaic is without it.
-    fn depart(&mut self, departure: Departure) -> Option<Result<FrameResponse, Status>> {
+    fn depart(&mut self, departure: Departure) -> Option<Result<Message, Status>> {
         if let Some(mut place) = self.place.take() {
             place.seat.depart(departure);
         }
@@ -87,7 +88,7 @@ impl Frames {
         }
     }
 
-    async fn answer(&mut self, request: FrameRequest) -> Result<FrameResponse, Status> {
+    async fn answer(&mut self, request: FrameRequest) -> Result<Message, Status> {
         let Taker { id, room, seat } = match &mut self.place {
             Some(place) => place,
             empty => empty.insert(join(&self.service, &self.peer, &request)?),
@@ -99,12 +100,12 @@ impl Frames {
 
         let (stale, _) = room.seats.stale();
         let mosaic = room.fanout.newest();
-        let mut response = self.told.mosaic(&mosaic, &stale);
-        response.seat = self.told.seat(seat, mosaic.tile(room.fit));
-        if let Taken::Refused(error) = taken {
-            response.refusal = Some(reply::refusal(&error));
-        }
-        Ok(response)
+        let seat = self.told.seat(seat, mosaic.tile(room.fit));
+        let refusal = match &taken {
+            Taken::Refused(error) => Some(reply::refusal(error)),
+            Taken::Used | Taken::Superseded => None,
+        };
+        Ok(self.told.mosaic(&mosaic, &stale, seat, refusal))
     }
 }
 

@@ -4,28 +4,30 @@
 //! [`watch::Watch`] sends mosaics as they change, [`push`] takes single frames. Streams are pulled: nothing is
 //! read while the answer before has not been taken.
 
+mod calls;
 mod frames;
+mod message;
 mod push;
 mod reply;
 mod status;
 mod watch;
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_core::Stream;
 use tessera_mosaic::TileSpec;
-use tessera_wire::video_processing_service_server::VideoProcessingService;
-use tessera_wire::{FrameRequest, FrameResponse, PushFrameResponse, WatchMosaicRequest};
+use tessera_wire::FrameRequest;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Status};
 
 use crate::lobby::{Lobby, OpenRoom};
 use crate::names::{ClientId, DisplayName, RoomId, Session};
 use crate::peer::Peer;
 use crate::pool::{Pool, PoolError};
 use crate::room::{Gone, Join, Stamp, Ticket};
+
+pub(crate) use calls::Calls;
+pub(crate) use reply::envelope;
 
 /// What all calls share.
 #[derive(Debug, Clone)]
@@ -36,46 +38,6 @@ pub(crate) struct Service {
     pub(crate) max_fps: u32,
     /// Cancelled when the server stops: streams end first.
     pub(crate) stopping: CancellationToken,
-}
-
-/// A stream of responses.
-type Responses = Pin<Box<dyn Stream<Item = Result<FrameResponse, Status>> + Send>>;
-
-#[tonic::async_trait]
-impl VideoProcessingService for Service {
-    type StreamFramesStream = Responses;
-    type WatchMosaicStream = Responses;
-
-    async fn stream_frames(
-        &self,
-        request: Request<Streaming<FrameRequest>>,
-    ) -> Result<Response<Self::StreamFramesStream>, Status> {
-        let peer = peer(&request)?;
-        let frames = frames::Frames::new(self.clone(), peer, request.into_inner());
-        let responses = futures_util::stream::unfold(frames, async |mut frames| {
-            frames.next().await.map(|response| (response, frames))
-        });
-        Ok(Response::new(Box::pin(responses)))
-    }
-
-    async fn push_frame(
-        &self,
-        request: Request<FrameRequest>,
-    ) -> Result<Response<PushFrameResponse>, Status> {
-        push::push(self, request.into_inner()).await.map(Response::new)
-    }
-
-    async fn watch_mosaic(
-        &self,
-        request: Request<WatchMosaicRequest>,
-    ) -> Result<Response<Self::WatchMosaicStream>, Status> {
-        let peer = peer(&request)?;
-        let watch = watch::Watch::new(self, peer, &request.into_inner())?;
-        let responses = futures_util::stream::unfold(watch, async |mut watch| {
-            watch.next().await.map(|response| (response, watch))
-        });
-        Ok(Response::new(Box::pin(responses)))
-    }
 }
 
 /// The other end of the request's connection.

@@ -51,6 +51,16 @@ pub(super) fn stopping() -> Status {
     Status::unavailable("the server is stopping; try again in a moment")
 }
 
+/// The stream has ended as it should.
+pub(super) fn done() -> Status {
+    Status::ok("")
+}
+
+/// Nothing is known under the request's path.
+pub(super) fn no_such_method() -> Status {
+    Status::unimplemented("")
+}
+
 /// Every connection that we accept has one, so this is our fault.
 pub(super) fn no_peer() -> Status {
     Status::internal("the request has no connection")

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tessera_mosaic::Slot;
-use tessera_wire::{FrameResponse, WatchMosaicRequest};
+use tessera_wire::WatchMosaicRequest;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
+use super::message::Message;
 use super::reply::{self, Told};
 use super::{Application, Service, status};
 use crate::fanout::Mosaic;
@@ -76,7 +77,7 @@ impl Watch {
     }
 
     /// The next response; `None` at the end.
-    pub(super) async fn next(&mut self) -> Option<Result<FrameResponse, Status>> {
+    pub(super) async fn next(&mut self) -> Option<Result<Message, Status>> {
         if self.is_over {
             return None;
         }
@@ -88,7 +89,7 @@ impl Watch {
         }
     }
 
-    fn fail(&mut self, status: Status) -> Option<Result<FrameResponse, Status>> {
+    fn fail(&mut self, status: Status) -> Option<Result<Message, Status>> {
         self.is_over = true;
         if let Some(mut seat) = self.seat.take() {
             seat.depart(Departure::Broken);
@@ -112,19 +113,17 @@ impl Watch {
         }
     }
 
-    fn mosaic(&mut self) -> FrameResponse {
+    fn mosaic(&mut self) -> Message {
         let (stale, _) = self.room.seats.stale();
         let mosaic = self.room.fanout.newest();
-        let mut response = self.told.mosaic(&mosaic, &stale);
-        if let Some(seat) = &self.seat {
-            response.seat = self.told.seat(seat, mosaic.tile(self.room.fit));
-        }
+        let seat = self.seat.as_ref().and_then(|seat| self.told.seat(seat, mosaic.tile(self.room.fit)));
+        let response = self.told.mosaic(&mosaic, &stale, seat, None);
         let now = Instant::now();
         self.last = Some(Last { mosaic, mosaic_at: now, stale, response_at: now });
         response
     }
 
-    fn unchanged(&mut self) -> Option<FrameResponse> {
+    fn unchanged(&mut self) -> Option<Message> {
         let last = self.last.as_mut()?;
         (last.stale, _) = self.room.seats.stale();
         last.response_at = Instant::now();
