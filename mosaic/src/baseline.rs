@@ -22,6 +22,23 @@ use crate::tables::ZIGZAG;
 pub(crate) struct Workspace {
     pub(crate) segments: Segments,
     pub(crate) decoders: Decoders,
+    /// Planes that nobody needs any more, to be written over.
+    planes: Vec<Vec<u8>>,
+}
+
+impl Workspace {
+    /// Takes a picture that nobody needs any more.
+    pub(crate) fn recycle(&mut self, picture: Picture) {
+        self.planes = picture.planes.into();
+    }
+
+    /// A plane of `length` samples, whatever they are.
+    fn plane(&mut self, length: usize) -> Vec<u8> {
+        // A picture's planes come in its order, and go so.
+        let mut plane = if self.planes.is_empty() { Vec::new() } else { self.planes.remove(0) };
+        plane.resize(length, 0);
+        plane
+    }
 }
 
 /// How many samples become one: 1, 2, 4 or 8 in each direction.
@@ -71,6 +88,7 @@ struct Component {
     quantisation: usize,
     /// Samples in a row of the plane, which is whole MCUs.
     stride: usize,
+    rows: usize,
     plane: Vec<u8>,
     is_decoded: bool,
 }
@@ -128,7 +146,8 @@ impl<'a> Plan<'a> {
                 samples,
                 quantisation: table.into(),
                 stride,
-                plane: vec![0; stride * mcus.1 * blocks.1 * samples.1],
+                rows: mcus.1 * blocks.1 * samples.1,
+                plane: Vec::new(),
                 is_decoded: false,
             }
         };
@@ -139,6 +158,9 @@ impl<'a> Plan<'a> {
     /// Decodes the picture.
     pub(crate) fn decode(mut self, jpeg: &[u8], workspace: &mut Workspace) -> Result<Picture, FrameError> {
         let header = self.header;
+        for component in &mut self.components {
+            component.plane = workspace.plane(component.stride * component.rows);
+        }
         for scan in &header.scans {
             self.scan(jpeg, scan, workspace)?;
         }
@@ -406,6 +428,7 @@ mod tests {
             let planes = [false, true].map(|is_wide| {
                 let mut plan = Plan::new(&header, Reduction { across, down }).unwrap();
                 let mut workspace = Workspace::default();
+                plan.components.iter_mut().for_each(|c| c.plane = vec![0; c.stride * c.rows]);
                 let parameters = &jpeg[scan.parameters.clone()];
                 let mut parts = plan.parts(parameters, &scan.tables, &mut workspace.decoders).unwrap();
                 workspace.segments.read(&jpeg[scan.data.clone()], 3).unwrap();

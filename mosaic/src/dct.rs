@@ -15,9 +15,9 @@ use std::num::Wrapping;
 type Block = [[Wrapping<i32>; 8]; 8];
 
 /// Fractional bits of the constants.
-pub(crate) const CONST_BITS: i32 = 13;
+pub(crate) const CONST_BITS: usize = 13;
 /// Fractional bits that the first pass keeps for the second.
-pub(crate) const PASS1_BITS: i32 = 2;
+pub(crate) const PASS1_BITS: usize = 2;
 
 /// Cosines with [`CONST_BITS`] fractional bits, as libjpeg names them.
 pub(crate) mod cosine {
@@ -74,7 +74,7 @@ fn transform(samples: &[u8], stride: usize) -> Block {
             lane[row] = Wrapping(i32::from(sample) - 128);
         }
     }
-    forward_pass(&mut block, CONST_BITS - PASS1_BITS, |sum| sum << PASS1_BITS as usize);
+    forward_pass(&mut block, CONST_BITS - PASS1_BITS, |sum| sum << PASS1_BITS);
     block = transposed(&block);
     forward_pass(&mut block, CONST_BITS + PASS1_BITS, |sum| descale(sum, PASS1_BITS));
     block
@@ -129,7 +129,8 @@ fn inverse_of(coefficients: &[i16; 64], steps: &[i16; 64], size: (usize, usize))
         })
     });
     let columns = inverse_pass(&block, size.1, CONST_BITS - PASS1_BITS);
-    let kept = columns.map(|row| row.map(|sample| Wrapping(sample.0.clamp(i16::MIN.into(), i16::MAX.into()))));
+    let kept =
+        columns.map(|row| row.map(|sample| Wrapping(sample.0.clamp(i16::MIN.into(), i16::MAX.into()))));
     let rows = transposed(&inverse_pass(&transposed(&kept), size.0, CONST_BITS + PASS1_BITS + 3));
     rows.map(|row| row.map(|sample| level(sample.0)))
 }
@@ -154,14 +155,14 @@ fn transposed(block: &Block) -> Block {
 }
 
 #[inline(always)]
-fn descale(value: Wrapping<i32>, bits: i32) -> Wrapping<i32> {
-    (value + Wrapping(1 << (bits - 1))) >> bits as usize
+fn descale(value: Wrapping<i32>, bits: usize) -> Wrapping<i32> {
+    (value + Wrapping(1 << (bits - 1))) >> bits
 }
 
 /// One-dimensional transforms over the first index, one for each lane of the second.
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "a lane crosses all eight arrays")]
-fn forward_pass(block: &mut Block, bits: i32, plain: impl Fn(Wrapping<i32>) -> Wrapping<i32>) {
+fn forward_pass(block: &mut Block, bits: usize, plain: impl Fn(Wrapping<i32>) -> Wrapping<i32>) {
     for lane in 0..8 {
         let d: [_; 8] = array::from_fn(|n| block[n][lane]);
         let sum: [_; 4] = array::from_fn(|n| d[n] + d[7 - n]);
@@ -189,8 +190,7 @@ fn forward_pass(block: &mut Block, bits: i32, plain: impl Fn(Wrapping<i32>) -> W
 
 /// One-dimensional inverse transforms over the first index, one for each lane of the second, to `count` samples.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "a lane crosses all eight arrays")]
-fn inverse_pass(block: &Block, count: usize, bits: i32) -> Block {
+fn inverse_pass(block: &Block, count: usize, bits: usize) -> Block {
     let mut samples = Block::default();
     match count {
         8 => {
@@ -218,7 +218,7 @@ fn inverse_pass(block: &Block, count: usize, bits: i32) -> Block {
                 samples[1][lane] = descale(even - odd, bits + 2);
             }
         }
-        _ => samples[0] = block[0].map(|dc| descale(dc << CONST_BITS as usize, bits)),
+        _ => samples[0] = block[0].map(|dc| descale(dc << CONST_BITS, bits)),
     }
     samples
 }
@@ -228,7 +228,7 @@ fn inverse_pass(block: &Block, count: usize, bits: i32) -> Block {
 fn eight(d: [Wrapping<i32>; 8]) -> ([Wrapping<i32>; 4], [Wrapping<i32>; 4]) {
     let z1 = (d[2] + d[6]) * by(F0_541);
     let (even2, even3) = (z1 - d[6] * by(F1_847), z1 + d[2] * by(F0_765));
-    let (even0, even1) = ((d[0] + d[4]) << CONST_BITS as usize, (d[0] - d[4]) << CONST_BITS as usize);
+    let (even0, even1) = ((d[0] + d[4]) << CONST_BITS, (d[0] - d[4]) << CONST_BITS);
     let even = [even0 + even3, even1 + even2, even1 - even2, even0 - even3];
 
     let z5 = (d[7] + d[3] + d[5] + d[1]) * by(F1_175);
@@ -248,7 +248,7 @@ fn eight(d: [Wrapping<i32>; 8]) -> ([Wrapping<i32>; 4], [Wrapping<i32>; 4]) {
 /// Even and odd parts of four samples, the averages of two each.
 #[inline(always)]
 fn four(d: [Wrapping<i32>; 8]) -> ([Wrapping<i32>; 2], [Wrapping<i32>; 2]) {
-    let even0 = d[0] << (CONST_BITS + 1) as usize;
+    let even0 = d[0] << (CONST_BITS + 1);
     let even2 = d[2] * by(F1_847) - d[6] * by(F0_765);
     let outer = d[1] * by(F2_562) + d[3] * by(F0_899) - d[5] * by(F0_601) - d[7] * by(F0_509);
     let inner = d[1] * by(F1_061) - d[3] * by(F2_172) + d[5] * by(F1_451) - d[7] * by(F0_211);
@@ -259,7 +259,7 @@ fn four(d: [Wrapping<i32>; 8]) -> ([Wrapping<i32>; 2], [Wrapping<i32>; 2]) {
 #[inline(always)]
 fn two(d: [Wrapping<i32>; 8]) -> (Wrapping<i32>, Wrapping<i32>) {
     let odd = d[1] * by(F3_624) - d[3] * by(F1_272) + d[5] * by(F0_850) - d[7] * by(F0_720);
-    (d[0] << (CONST_BITS + 2) as usize, odd)
+    (d[0] << (CONST_BITS + 2), odd)
 }
 
 /// Divides DCT coefficients by the steps of one quantisation table, rounding to the nearest.

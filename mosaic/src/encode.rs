@@ -129,9 +129,18 @@ mod tests {
             let scan = |is_wide: bool| {
                 let mut writer = RowWriter::default();
                 writer.begin(4, 4);
-                let rows =
-                    McuRows { picture: &picture, quantisers: &quantisers, writer: &mut writer, mcus: 4, rows: 4 };
-                if is_wide { simd::widest(rows) } else { rows.run(Plain) }
+                let rows = McuRows {
+                    picture: &picture,
+                    quantisers: &quantisers,
+                    writer: &mut writer,
+                    mcus: 4,
+                    rows: 4,
+                };
+                if is_wide {
+                    simd::widest(rows)
+                } else {
+                    rows.run(Plain)
+                }
                 (writer.scan().to_vec(), writer.ends().to_vec())
             };
             assert_eq!(scan(false), scan(true), "quality {quality}");

@@ -26,6 +26,34 @@ pub struct Ingest {
     rows: RowWriter,
 }
 
+/// A frame that is good, on its way to a tile: it has been decoded as far as it takes to know that. What is left to do,
+/// [`Ingest::finish`] does, if the tile is wanted at all.
+#[derive(Debug, Clone)]
+pub struct Received {
+    spec: TileSpec,
+    progress: Progress,
+}
+
+#[derive(Debug, Clone)]
+enum Progress {
+    /// It is a tile already.
+    Tile(Ingested),
+    /// To be scaled and encoded.
+    Picture { picture: Picture, placement: Placement },
+}
+
+impl Received {
+    /// What the tile will be.
+    pub fn spec(&self) -> TileSpec {
+        self.spec
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.progress, Progress::Tile(_))
+    }
+}
+
 /// A tile and how it was made.
 #[derive(Debug, Clone)]
 pub struct Ingested {
@@ -46,6 +74,9 @@ pub enum Way {
     Reencoded,
 }
 
+/// A picture of more samples than so many tiles have is not kept until its tile is wanted.
+const MOST_KEPT: u64 = 4;
+
 impl Ingest {
     /// Takes frames within `limits`.
     pub fn new(limits: Limits) -> Self {
@@ -58,19 +89,57 @@ impl Ingest {
     ///
     /// The [`FrameError`] that says whose fault it is and what to do.
     pub fn jpeg(&mut self, jpeg: &Bytes, spec: TileSpec) -> Result<Ingested, FrameError> {
+        let received = self.receive(jpeg, spec)?;
+        Ok(self.finish(received))
+    }
+
+    /// Takes a JPEG far enough to know that it is good.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ingest::jpeg`].
+    pub fn receive(&mut self, jpeg: &Bytes, spec: TileSpec) -> Result<Received, FrameError> {
+        let progress = self.progress(jpeg, spec)?;
+        let is_large = |picture: &Picture| {
+            let (pixels, tile) = (area(picture.width(), picture.height()), spec.format.size);
+            pixels > MOST_KEPT * area(tile.width(), tile.height())
+        };
+        let received = Received { spec, progress };
+        match &received.progress {
+            Progress::Picture { picture, .. } if is_large(picture) => {
+                let ingested = self.finish(received);
+                Ok(Received { spec, progress: Progress::Tile(ingested) })
+            }
+            _ => Ok(received),
+        }
+    }
+
+    fn progress(&mut self, jpeg: &Bytes, spec: TileSpec) -> Result<Progress, FrameError> {
         let header = probe(jpeg, &self.limits)?;
         let TileSpec { format, fit } = spec;
         if let Some(tile) = Tile::accept(jpeg, &header, format, &mut self.workspace.segments) {
-            return Ok(Ingested { tile, way: Way::Accepted });
+            return Ok(Progress::Tile(Ingested { tile, way: Way::Accepted }));
         }
         if let Some(tile) = transcode(jpeg, &header, format, &mut self.workspace, &mut self.rows) {
-            return Ok(Ingested { tile: tile?, way: Way::Transcoded });
+            return Ok(Progress::Tile(Ingested { tile: tile?, way: Way::Transcoded }));
         }
         let placement = Placement::new(header.upright_size(), format.size, fit);
         let (picture, reduction) =
             decode(jpeg, &header, &self.limits, placement.reduction(), &mut self.workspace)?;
         let placement = placement.after(reduction, (picture.width(), picture.height()));
-        Ok(Ingested { tile: self.place(&picture, spec, &placement), way: Way::Reencoded })
+        Ok(Progress::Picture { picture, placement })
+    }
+
+    /// Makes the tile of a frame that was received, here or by another.
+    pub fn finish(&mut self, received: Received) -> Ingested {
+        match received.progress {
+            Progress::Tile(ingested) => ingested,
+            Progress::Picture { picture, placement } => {
+                let tile = self.place(&picture, received.spec, &placement);
+                self.workspace.recycle(picture);
+                Ingested { tile, way: Way::Reencoded }
+            }
+        }
     }
 
     /// Makes a tile of pixels.
@@ -84,13 +153,13 @@ impl Ingest {
             return Tile::encode(picture, spec.format, &mut self.rows);
         }
         let picture = self.scaler.scale(picture, spec.format.size, placement);
-        Tile::encode(&picture, spec.format, &mut self.rows)
+        Tile::encode(picture, spec.format, &mut self.rows)
     }
 
     /// Scales a picture to a tile's size, with black where it does not reach.
     pub fn scale(&mut self, picture: &Picture, size: TileSize, fit: Fit) -> Picture {
         let placement = Placement::new((picture.width(), picture.height()), size, fit);
-        self.scaler.scale(picture, size, &placement)
+        self.scaler.scale(picture, size, &placement).clone()
     }
 
     /// Decodes a JPEG to pixels, turned upright.
@@ -103,4 +172,9 @@ impl Ingest {
         let (picture, _) = decode(jpeg, &header, &self.limits, Reduction::NONE, &mut self.workspace)?;
         Ok(picture)
     }
+}
+
+/// Pixels of a picture.
+fn area(width: u32, height: u32) -> u64 {
+    u64::from(width) * u64::from(height)
 }

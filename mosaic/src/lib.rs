@@ -51,7 +51,7 @@ mod transcode;
 
 pub use encode::jpeg as encode_jpeg;
 pub use format::{Fit, ParseTileSizeError, Quality, TileFormat, TileSize, TileSizeError, TileSpec};
-pub use ingest::{Ingest, Ingested, Way};
+pub use ingest::{Ingest, Ingested, Received, Way};
 pub use layout::{Canvas, Grid, Layout, Rect, Slot};
 pub use limits::{FrameError, Limits};
 pub use picture::{Picture, PictureError};

@@ -14,6 +14,8 @@ use crate::picture::Picture;
 #[derive(Default)]
 pub(crate) struct Scaler {
     resizer: Resizer,
+    /// The tile that was made last and the rectangle that is not black.
+    last: Option<(Picture, Rect)>,
 }
 
 impl std::fmt::Debug for Scaler {
@@ -24,13 +26,21 @@ impl std::fmt::Debug for Scaler {
 
 impl Scaler {
     /// `picture`, of which `placement` tells, on a tile of `size`, with black where it does not reach.
-    pub(crate) fn scale(&mut self, picture: &Picture, size: TileSize, placement: &Placement) -> Picture {
-        let mut tile =
-            Picture::black(size.width(), size.height()).expect("a tile's sides are within a picture's");
+    pub(crate) fn scale(&mut self, picture: &Picture, size: TileSize, placement: &Placement) -> &Picture {
+        let is_alike = |(last, rect): &(Picture, Rect)| {
+            (last.width(), last.height()) == (size.width(), size.height()) && *rect == placement.to
+        };
+        // What is not black is written over.
+        let mut tile = match self.last.take().filter(is_alike) {
+            Some((tile, _)) => tile,
+            None => {
+                Picture::black(size.width(), size.height()).expect("a tile's sides are within a picture's")
+            }
+        };
         for plane in 0..3 {
             self.scale_plane(picture, &mut tile, plane, placement);
         }
-        tile
+        &self.last.insert((tile, placement.to)).0
     }
 
     fn scale_plane(&mut self, picture: &Picture, tile: &mut Picture, plane: usize, placement: &Placement) {
@@ -187,7 +197,8 @@ mod tests {
             let size = TileSize::new(64, 96).unwrap();
             let mut picture = Picture::black(width, height).unwrap();
             picture.planes[0].fill(200);
-            let tile = Scaler::default().scale(&picture, size, &Placement::new((width, height), size, fit));
+            let mut scaler = Scaler::default();
+            let tile = scaler.scale(&picture, size, &Placement::new((width, height), size, fit));
             prop_assert!(tile.planes[0].iter().all(|&luma| luma == 0 || luma == 200));
             prop_assert!(tile.planes[0].contains(&200));
             prop_assert!(tile.planes[1].iter().all(|&chroma| chroma == 128));

@@ -14,7 +14,7 @@ use crate::tile::Tile;
 
 mod interleave;
 
-use interleave::{capacity, interleave};
+use interleave::{capacity, interleave, length};
 
 /// Splices mosaics of one layout.
 #[derive(Debug, Clone)]
@@ -52,13 +52,28 @@ impl Splicer {
     ///
     /// [`ForeignTile`] when a tile has another format than the layout.
     pub fn splice(&self, tiles: &[Option<Arc<Tile>>]) -> Result<Vec<u8>, ForeignTile> {
+        self.splice_behind(tiles, |_| Vec::new())
+    }
+
+    /// As [`Splicer::splice`], behind a head that is made once the length of the mosaic in bytes is known: so that what
+    /// surrounds it on the wire needs no other copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Splicer::splice`].
+    pub fn splice_behind(
+        &self,
+        tiles: &[Option<Arc<Tile>>],
+        head: impl FnOnce(usize) -> Vec<u8>,
+    ) -> Result<Vec<u8>, ForeignTile> {
         let tiles: Vec<&Tile> = (0..self.layout.grid.slot_count())
             .map(|slot| &**tiles.get(slot).and_then(Option::as_ref).unwrap_or(&self.black))
             .collect();
         if tiles.iter().any(|tile| tile.format() != self.layout.format) {
             return Err(ForeignTile);
         }
-        let mut jpeg = Vec::with_capacity(self.header.len() + capacity(&tiles));
+        let mut jpeg = head(self.header.len() + length(&tiles));
+        jpeg.reserve(self.header.len() + capacity(&tiles));
         jpeg.extend_from_slice(&self.header);
         interleave(&tiles, self.layout.grid.side() as usize, &mut jpeg);
         Ok(jpeg)

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use crate::encode;
 use crate::format::TileFormat;
 use crate::header;
 use crate::huffman;
 use crate::picture::Picture;
-use crate::rows::RowWriter;
 use crate::probe::{Coding, Header};
+use crate::rows::RowWriter;
 use crate::segments::Segments;
 use crate::tables::{CHROMA_AC, CHROMA_DC, LUMA_AC, LUMA_DC, quantisation};
+use bytes::Bytes;
 
 /// One participant's piece of the mosaic.
 ///
@@ -30,7 +30,11 @@ impl Tile {
     /// The black tile of a format.
     pub fn black(format: TileFormat) -> Self {
         let picture = Picture::black(format.size.width(), format.size.height());
-        Self::encode(&picture.expect("a tile's sides are within a picture's"), format, &mut RowWriter::default())
+        Self::encode(
+            &picture.expect("a tile's sides are within a picture's"),
+            format,
+            &mut RowWriter::default(),
+        )
     }
 
     /// Encodes `picture`, which has the format's size.

@@ -254,7 +254,11 @@ mod tests {
                     let (from, to) = (i32::from(from), i32::from(to));
                     let expected = (coefficient * from).abs() + to / 2;
                     let expected = expected / to * coefficient.signum();
-                    assert_eq!(requantiser.requantise(5, coefficient), expected, "{coefficient}: {from} to {to}");
+                    assert_eq!(
+                        requantiser.requantise(5, coefficient),
+                        expected,
+                        "{coefficient}: {from} to {to}"
+                    );
                     assert_eq!(requantiser.dc(coefficient), expected.clamp(-1024, 1023));
                 }
             }

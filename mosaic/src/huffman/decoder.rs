@@ -83,8 +83,7 @@ impl<M: Meaning> Symbols<M> {
     #[cold]
     fn find(&self, bits: u32) -> Result<Code, Flaw> {
         let next = bits >> 16;
-        let length =
-            (1..=16).find(|&length| next < self.limits[length as usize]).ok_or(Flaw::NoCode)?;
+        let length = (1..=16).find(|&length| next < self.limits[length as usize]).ok_or(Flaw::NoCode)?;
         let index = (next >> (16 - length)).cast_signed() + self.offsets[length as usize];
         let (size, advance) = M::of(self.symbols[(index & 255).cast_unsigned() as usize]);
         if size > 15 {
@@ -122,7 +121,7 @@ impl<M: Meaning> Table<M> {
     fn new(spec: &HuffmanSpec<'_>) -> Self {
         let mut short = [0; 1 << PREFIX];
         Symbols::<M>::each_short(spec, |entries, Code { value, advance, bits }| {
-            short[entries].fill((value as u32) << 16 | (advance as u32) << 5 | bits);
+            short[entries].fill(value.cast_unsigned() << 16 | (advance as u32) << 5 | bits);
         });
         Self { short, symbols: Symbols::new(spec) }
     }
@@ -138,8 +137,7 @@ impl<M: Meaning> Table<M> {
             reader.refill();
             return Ok(code);
         }
-        let (value, advance, bits) =
-            (entry.cast_signed() >> 16, (entry >> 5 & 0x7F) as usize, entry & 31);
+        let (value, advance, bits) = (entry.cast_signed() >> 16, (entry >> 5 & 0x7F) as usize, entry & 31);
         reader.skip(bits);
         Ok(Code { value, advance, bits })
     }

@@ -27,7 +27,10 @@ impl Key {
     }
 
     fn is(&self, specs: [&HuffmanSpec<'_>; 2]) -> bool {
-        self.0.iter().zip(specs).all(|((counts, symbols), spec)| counts == spec.counts && **symbols == *spec.symbols)
+        self.0
+            .iter()
+            .zip(specs)
+            .all(|((counts, symbols), spec)| counts == spec.counts && **symbols == *spec.symbols)
     }
 }
 

@@ -19,7 +19,6 @@ pub(crate) struct Encoder {
 /// Coefficients are small from `-SMALL` up to below `SMALL`: nearly all are.
 const SMALL: usize = 16;
 
-
 /// A symbol's code with room for the bits that follow it: `(code << size) << 5 | length + size`.
 type Code = u32;
 
@@ -50,11 +49,9 @@ impl Encoder {
             table
         };
         let (dc, ac) = (table(dc), table(ac));
-        let small = std::array::from_fn(|index| {
-            match magnitude((index / 16) as i32 - SMALL as i32) {
-                (_, 0) => 0,
-                (bits, size) => ac[index % 16 << 4 | size as usize] | bits << 5,
-            }
+        let small = std::array::from_fn(|index| match magnitude((index / 16) as i32 - SMALL as i32) {
+            (_, 0) => 0,
+            (bits, size) => ac[(index % 16) << 4 | size as usize] | bits << 5,
         });
         Self { dc, ac, small }
     }

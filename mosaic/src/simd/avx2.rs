@@ -54,8 +54,10 @@ impl Vectors for Avx2 {
 type Rows = [__m128i; 8];
 
 /// Fractional bits that are taken off after each pass.
-const FIRST: i32 = CONST_BITS - PASS1_BITS;
-const SECOND: i32 = CONST_BITS + PASS1_BITS;
+const FIRST: i32 = (CONST_BITS - PASS1_BITS) as i32;
+const SECOND: i32 = (CONST_BITS + PASS1_BITS) as i32;
+/// Fractional bits that the first pass keeps.
+const KEPT: i32 = PASS1_BITS as i32;
 
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -63,14 +65,14 @@ fn forward(samples: &[u8], stride: usize, quantiser: &Quantiser) -> Quantised {
     let mut columns = transposed_samples(samples, stride);
     // The middle is zero (T.81 A.3.1). In all sums but this one it cancels out.
     let [sum, rest @ ..] = forward_pass::<FIRST>(&mut columns);
-    let sum = _mm_slli_epi16::<PASS1_BITS>(_mm_sub_epi16(sum, _mm_set1_epi16(8 * 128)));
+    let sum = _mm_slli_epi16::<KEPT>(_mm_sub_epi16(sum, _mm_set1_epi16(8 * 128)));
     let [second, third, fourth, fifth, sixth, seventh, eighth] = rest;
-    let fifth = _mm_slli_epi16::<PASS1_BITS>(fifth);
+    let fifth = _mm_slli_epi16::<KEPT>(fifth);
     let mut rows = transposed([sum, second, third, fourth, fifth, sixth, seventh, eighth]);
     let mut rows = forward_pass::<SECOND>(&mut rows);
-    let half = _mm_set1_epi16(1 << (PASS1_BITS - 1));
+    let half = _mm_set1_epi16(1 << (KEPT - 1));
     for row in [0, 4] {
-        rows[row] = _mm_srai_epi16::<PASS1_BITS>(_mm_add_epi16(rows[row], half));
+        rows[row] = _mm_srai_epi16::<KEPT>(_mm_add_epi16(rows[row], half));
     }
     quantise(&rows, quantiser)
 }
@@ -94,7 +96,11 @@ fn transposed_samples(samples: &[u8], stride: usize) -> Rows {
     ];
     let zero = _mm_setzero_si128();
     let wide = |n: usize| {
-        if n.is_multiple_of(2) { _mm_unpacklo_epi8(two[n / 2], zero) } else { _mm_unpackhi_epi8(two[n / 2], zero) }
+        if n.is_multiple_of(2) {
+            _mm_unpacklo_epi8(two[n / 2], zero)
+        } else {
+            _mm_unpackhi_epi8(two[n / 2], zero)
+        }
     };
     [wide(0), wide(1), wide(2), wide(3), wide(4), wide(5), wide(6), wide(7)]
 }
@@ -121,7 +127,8 @@ fn forward_pass<const BITS: i32>(d: &mut Rows) -> Rows {
     let three = odd(F1_175 - F1_961, F1_175 - F2_562, F3_072 - F2_562 + F1_175 - F1_961, F1_175);
     let one = odd(F1_175 - F0_899, F1_175 - F0_390, F1_175, F1_501 - F0_899 + F1_175 - F0_390);
 
-    let ([one, two], [three, five], [six, seven]) = (packed(one, two), packed(three, five), packed(six, seven));
+    let ([one, two], [three, five], [six, seven]) =
+        (packed(one, two), packed(three, five), packed(six, seven));
     [_mm_add_epi16(outer, inner), one, two, three, _mm_sub_epi16(outer, inner), five, six, seven]
 }
 
@@ -170,7 +177,10 @@ fn inverse_pass<const EIGHT: i32, const FOUR: i32, const TWO: i32>(d: &Rows, cou
     match count {
         8 => {
             let (outer, inner) = (pairs(d[0], d[4]), pairs(d[2], d[6]));
-            let (even0, even1) = (products(outer, 1 << CONST_BITS, 1 << CONST_BITS), products(outer, 1 << CONST_BITS, -(1 << CONST_BITS)));
+            let (even0, even1) = (
+                products(outer, 1 << CONST_BITS, 1 << CONST_BITS),
+                products(outer, 1 << CONST_BITS, -(1 << CONST_BITS)),
+            );
             let (even2, even3) =
                 (products(inner, F0_541, F0_541 - F1_847), products(inner, F0_541 + F0_765, F0_541));
             let (n0, n7) = butterfly::<EIGHT>(

@@ -22,7 +22,8 @@ pub(super) fn capacity(tiles: &[&Tile]) -> usize {
     length(tiles) + LINE + BLOCK
 }
 
-fn length(tiles: &[&Tile]) -> usize {
+/// Bytes that [`interleave`] appends.
+pub(super) fn length(tiles: &[&Tile]) -> usize {
     tiles.iter().map(|tile| tile.compressed_len()).sum()
 }
 
