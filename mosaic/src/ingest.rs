@@ -48,9 +48,16 @@ impl Received {
         self.spec
     }
 
-    /// Whether nothing is left to do.
-    pub fn is_finished(&self) -> bool {
-        matches!(self.progress, Progress::Tile(_))
+    /// The tile, if nothing is left to do; else what was given.
+    ///
+    /// # Errors
+    ///
+    /// The frame as it was: [`Ingest::finish`] has to make its tile.
+    pub fn into_tile(self) -> Result<Tile, Self> {
+        match self.progress {
+            Progress::Tile(ingested) => Ok(ingested.tile),
+            Progress::Picture { .. } => Err(self),
+        }
     }
 }
 

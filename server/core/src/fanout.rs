@@ -1,11 +1,14 @@
 //! The newest mosaic, spliced and wrapped once for everybody who wants it, and not at all when nobody does.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tessera_mosaic::{Fit, Layout, Slot, Splicer, TileSpec};
+use tokio::sync::Mutex as AsyncMutex;
 
+use crate::pool::Pool;
 use crate::room::{Place, Snapshot};
 use crate::seat::Seats;
 
@@ -69,9 +72,11 @@ impl Mosaic {
 #[derive(Debug)]
 pub(crate) struct Fanout {
     seats: Arc<Seats>,
+    /// Makes the tiles that a mosaic lacks.
+    pool: Arc<Pool>,
     wrap: Wrap,
-    /// Held while splicing, so that many who ask at once cause one splice.
-    newest: Mutex<Newest>,
+    /// Held while tiles are made and spliced, so that many who ask at once cause one splice.
+    newest: AsyncMutex<Newest>,
 }
 
 /// The newest mosaic, and what makes the next one of the same layout.
@@ -82,22 +87,24 @@ struct Newest {
 }
 
 impl Fanout {
-    pub(crate) fn new(seats: Arc<Seats>, wrap: Wrap) -> Self {
+    pub(crate) fn new(seats: Arc<Seats>, pool: Arc<Pool>, wrap: Wrap) -> Self {
         let splicer = Splicer::new(seats.layout());
-        Self { seats, wrap, newest: Mutex::new(Newest { splicer, mosaic: None }) }
+        Self { seats, pool, wrap, newest: AsyncMutex::new(Newest { splicer, mosaic: None }) }
     }
 
     /// The mosaic of this moment. It shows everything that was shown before the call.
     ///
-    /// Splicing is a memcpy, so it is done here and now, on whatever thread asks.
-    pub(crate) fn newest(&self) -> Arc<Mosaic> {
-        // A mosaic is stored whole or not at all, so a panic leaves no half of one.
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Tiles that nobody wanted before are made by the pool. Splicing is a memcpy, so it is done here and now, on
+    /// whatever thread asks.
+    pub(crate) async fn newest(&self) -> Arc<Mosaic> {
+        let mut newest = self.newest.lock().await;
         if let Some(mosaic) = newest.mosaic.as_ref().filter(|mosaic| mosaic.sequence == self.seats.sequence())
         {
             return Arc::clone(mosaic);
         }
         let (snapshot, stale) = self.seats.snapshot();
+        let pending = snapshot.pieces.iter().flatten().filter(|piece| piece.is_pending());
+        join_all(pending.map(|piece| self.pool.finish(Arc::clone(piece)))).await;
         if *newest.splicer.layout() != snapshot.layout {
             newest.splicer = Splicer::new(snapshot.layout);
         }
@@ -107,13 +114,18 @@ impl Fanout {
     }
 
     fn splice(&self, splicer: &Splicer, snapshot: Snapshot, stale: Vec<Slot>) -> Mosaic {
-        let spliced = splicer.splice(&snapshot.tiles);
-        let mut message = spliced.expect("every tile of a snapshot has its layout's format");
-        let Envelope { head, tail } = (self.wrap)(&snapshot, &stale, message.len());
-        let jpeg = head.len()..head.len() + message.len();
-        // One move of memory for each mosaic, whatever the number of its viewers.
-        message.splice(..0, head);
-        message.extend(tail);
+        let tiles: Vec<_> =
+            snapshot.pieces.iter().map(|piece| piece.as_ref().and_then(|piece| piece.tile())).collect();
+        let (mut jpeg, mut rest) = (0..0, Vec::new());
+        let spliced = splicer.splice_behind(&tiles, |length| {
+            let Envelope { head, tail } = (self.wrap)(&snapshot, &stale, length);
+            (jpeg, rest) = (head.len()..head.len() + length, tail);
+            let mut message = Vec::with_capacity(jpeg.end + rest.len() + SPARE);
+            message.extend(head);
+            message
+        });
+        let mut message = spliced.expect("every piece of a snapshot has its layout's format");
+        message.extend(rest);
         Mosaic {
             sequence: snapshot.sequence,
             layout: snapshot.layout,
@@ -126,3 +138,6 @@ impl Fanout {
         }
     }
 }
+
+/// More than the splice writes beyond its end.
+const SPARE: usize = 1024;

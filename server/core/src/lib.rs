@@ -31,6 +31,7 @@ mod log;
 mod names;
 mod page;
 mod peer;
+mod piece;
 mod pool;
 mod regrid;
 mod room;

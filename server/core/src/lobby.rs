@@ -46,7 +46,7 @@ impl Lobby {
         let seats = Seats::new(id, Room::new(canvas));
         let regrid = regrid(Arc::clone(&seats), Arc::clone(pool), tile.fit).instrument(span);
         let regrid = AbortOnDropHandle::new(tokio::spawn(regrid));
-        let fanout = Fanout::new(Arc::clone(&seats), wrap);
+        let fanout = Fanout::new(Arc::clone(&seats), Arc::clone(pool), wrap);
         Self { main: Arc::new(OpenRoom { seats, fanout, fit: tile.fit, _regrid: regrid }) }
     }
 

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tessera_mosaic::{FrameError, Ingest, Ingested, Limits, TileSpec};
+use tessera_mosaic::{FrameError, Ingest, Limits, TileSpec};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tracing::error;
+
+use crate::piece::Piece;
 
 /// Makes tiles of frames.
 #[derive(Debug)]
@@ -36,7 +38,29 @@ impl Pool {
     }
 
     /// Makes a tile of `jpeg`, when it is its turn.
-    pub(crate) async fn tile(&self, jpeg: Bytes, spec: TileSpec) -> Result<Ingested, PoolError> {
+    pub(crate) async fn tile(&self, jpeg: Bytes, spec: TileSpec) -> Result<Arc<Piece>, PoolError> {
+        let tile = self.run(move |ingest| ingest.jpeg(&jpeg, spec)).await??.tile;
+        Ok(Arc::new(tile.into()))
+    }
+
+    /// Takes `jpeg` as far as it takes to know that it is good. The rest is done when a mosaic wants its tile.
+    pub(crate) async fn receive(&self, jpeg: Bytes, spec: TileSpec) -> Result<Arc<Piece>, PoolError> {
+        let received = self.run(move |ingest| ingest.receive(&jpeg, spec)).await??;
+        Ok(Arc::new(received.into()))
+    }
+
+    /// Makes the tile of `piece`.
+    pub(crate) async fn finish(&self, piece: Arc<Piece>) {
+        if let Err(error) = self.run(move |ingest| piece.finish(ingest)).await {
+            error!(%error, "a frame that was good makes no tile");
+        }
+    }
+
+    /// Does `work` with a worker, when it is its turn.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Ingest) -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| PoolError::Panicked)?;
         let (limits, rested) = (self.limits, Arc::clone(&self.rested));
         let work = move || {
@@ -45,17 +69,14 @@ impl Pool {
             let lock = || rested.lock().unwrap_or_else(PoisonError::into_inner);
             let worker = lock().pop();
             let mut worker = worker.unwrap_or_else(|| Ingest::new(limits));
-            let tile = worker.jpeg(&jpeg, spec);
+            let result = work(&mut worker);
             // A worker that panicked does not come back.
             lock().push(worker);
-            tile
+            result
         };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(tile) => Ok(tile?),
-            Err(failure) => {
-                error!(%failure, "a frame made the decoder fail");
-                Err(PoolError::Panicked)
-            }
-        }
+        tokio::task::spawn_blocking(work).await.map_err(|failure| {
+            error!(%failure, "a frame made the decoder fail");
+            PoolError::Panicked
+        })
     }
 }

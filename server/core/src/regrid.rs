@@ -43,10 +43,9 @@ pub(crate) async fn regrid(seats: Arc<Seats>, pool: Arc<Pool>, fit: Fit) {
 
 async fn remake(seats: &Seats, pool: &Pool, fit: Fit, missing: Missing) {
     let made = pool.tile(missing.jpeg.clone(), TileSpec { format: missing.format, fit }).await;
-    let tile = made
-        .map(|ingested| Arc::new(ingested.tile))
-        .inspect_err(|error| error!(%error, "a frame that was good makes no tile for the new grid"));
-    seats.remade(&missing, tile.ok());
+    let made =
+        made.inspect_err(|error| error!(%error, "a frame that was good makes no tile for the new grid"));
+    seats.remade(&missing, made.ok());
 }
 
 #[cfg(test)]
@@ -87,9 +86,9 @@ mod tests {
         let four: Vec<_> = (1..=4).map(|n| sit(&seats, &format!("client{n}"))).collect();
         let jpeg = encode_jpeg(&Picture::black(160, 128).unwrap(), Quality::new(95).unwrap()).into();
         for (seat, sequence) in four.iter().zip(1..) {
-            let tile = pool.tile(Clone::clone(&jpeg), TileSpec { format, fit: Fit::Contain }).await.unwrap();
+            let piece = pool.tile(Clone::clone(&jpeg), TileSpec { format, fit: Fit::Contain }).await.unwrap();
             let stamp = Stamp { sequence, ..Stamp::default() };
-            let missing = seats.show(seat.ticket(), &jpeg, stamp, &[Arc::new(tile.tile)]).unwrap();
+            let missing = seats.show(seat.ticket(), &jpeg, stamp, &[piece]).unwrap();
             assert_eq!(missing, None);
         }
         let fifth = sit(&seats, "client5");
@@ -102,7 +101,7 @@ mod tests {
         assert!((Duration::from_secs(10)..Duration::from_secs(11)).contains(&after), "{after:?}");
         let (snapshot, _) = seats.snapshot();
         let shown = snapshot.places.iter().map(|place| place.shown.unwrap().sequence);
-        let tiles = snapshot.tiles.iter().map(|tile| tile.as_ref().unwrap().format());
+        let tiles = snapshot.pieces.iter().map(|piece| piece.as_ref().unwrap().format());
         let shown: Vec<_> = shown.zip(tiles).collect();
         assert_eq!(shown, [1, 2, 3, 4].map(|sequence| (sequence, format)));
     }

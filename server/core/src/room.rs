@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tessera_mosaic::{Canvas, Grid, Layout, Slot, Tile, TileFormat};
+use tessera_mosaic::{Canvas, Grid, Layout, Slot, TileFormat};
 use thiserror::Error;
 
 use crate::names::{ClientId, DisplayName, Session};
+use crate::piece::Piece;
 use growth::Growth;
 use seating::{Seating, Taken};
 
@@ -70,9 +71,9 @@ struct Occupant {
     video_off: bool,
     /// The last good frame.
     frame: Option<Frame>,
-    /// Its tile, of the format that is shown now.
+    /// Its piece, of the format that is shown now.
     shown: Option<Shown>,
-    /// Its tile for the grid that comes next.
+    /// Its piece for the grid that comes next.
     coming: Option<Coming>,
     heard: Instant,
     /// The highest number of a push that arrived; later ones below it are superseded.
@@ -91,7 +92,7 @@ struct Frame {
 /// A tile for the grid that comes next.
 #[derive(Debug, Clone)]
 enum Coming {
-    Made(Arc<Tile>),
+    Made(Arc<Piece>),
     /// It cannot be made: the slot will be black.
     Failed,
 }
@@ -108,7 +109,7 @@ pub(crate) struct Missing {
 /// What a tile shows.
 #[derive(Debug, Clone)]
 struct Shown {
-    tile: Arc<Tile>,
+    piece: Arc<Piece>,
     stamp: Stamp,
 }
 
@@ -184,7 +185,7 @@ pub(crate) struct Snapshot {
     /// The taken places, by slot. A slot that comes with the next grid is not among them yet.
     pub(crate) places: Vec<Place>,
     /// By slot number; none is black. All have the layout's format.
-    pub(crate) tiles: Vec<Option<Arc<Tile>>>,
+    pub(crate) pieces: Vec<Option<Arc<Piece>>>,
 }
 
 /// One participant's place.
@@ -317,25 +318,25 @@ impl Room {
         Ok(())
     }
 
-    /// Shows a new frame: `tiles` are what was made of `jpeg`. A camera that was off is on again.
+    /// Shows a new frame: `pieces` are what was made of `jpeg`. A camera that was off is on again.
     ///
-    /// Gives the layout whose tile is missing: then nothing has changed, and the call is to be made again with
-    /// it. While a switch is in work, a tile is needed for the grid that is shown and for the one that comes.
+    /// Gives the layout whose piece is missing: then nothing has changed, and the call is to be made again with
+    /// it. While a switch is in work, one is needed for the grid that is shown and one for the grid that comes.
     pub(crate) fn show(
         &mut self,
         ticket: Ticket,
         jpeg: &Bytes,
         stamp: Stamp,
-        tiles: &[Arc<Tile>],
+        pieces: &[Arc<Piece>],
         now: Instant,
     ) -> Result<Option<Layout>, Gone> {
         self.occupant(ticket)?;
-        let of = |layout: Layout| tiles.iter().find(|tile| tile.format() == layout.format).cloned();
+        let of = |layout: Layout| pieces.iter().find(|piece| piece.format() == layout.format).cloned();
         let (shown, next) = (self.growth.shown(), self.growth.next());
-        let Some(tile) = of(shown) else { return Ok(Some(shown)) };
+        let Some(piece) = of(shown) else { return Ok(Some(shown)) };
         let coming = match next.map(|next| of(next).ok_or(next)) {
             Some(Err(missing)) => return Ok(Some(missing)),
-            Some(Ok(tile)) => Some(Coming::Made(tile)),
+            Some(Ok(piece)) => Some(Coming::Made(piece)),
             None => None,
         };
         self.heard(ticket, now)?;
@@ -343,13 +344,25 @@ impl Room {
         let frame = Frame { jpeg: jpeg.clone(), number: self.last_frame };
         let occupant = self.occupant(ticket)?;
         (occupant.frame, occupant.shown, occupant.coming) =
-            (Some(frame), Some(Shown { tile, stamp }), coming);
+            (Some(frame), Some(Shown { piece, stamp }), coming);
         occupant.refusals_in_a_row = 0;
         let layout_changed = std::mem::take(&mut occupant.video_off);
         self.sequence += 1;
         self.layout_version += u64::from(layout_changed);
         self.switch_if_ready();
         Ok(None)
+    }
+
+    /// The last good frame of a seat, and what was made of it.
+    pub(crate) fn last_frame(&self, ticket: Ticket) -> Option<(Bytes, Vec<Arc<Piece>>)> {
+        let occupant = self.occupants.iter().find(|o| o.ticket == ticket)?;
+        let frame = occupant.frame.as_ref()?;
+        let shown = occupant.shown.iter().map(|shown| Arc::clone(&shown.piece));
+        let coming = occupant.coming.iter().filter_map(|coming| match coming {
+            Coming::Made(piece) => Some(Arc::clone(piece)),
+            Coming::Failed => None,
+        });
+        Some((frame.jpeg.clone(), shown.chain(coming).collect()))
     }
 
     /// What is shown now.
@@ -395,11 +408,11 @@ impl Room {
     }
 
     /// Takes a tile that was missing, or that it cannot be made. What is not wanted any more is dropped.
-    pub(crate) fn remade(&mut self, missing: &Missing, tile: Option<Arc<Tile>>) {
+    pub(crate) fn remade(&mut self, missing: &Missing, piece: Option<Arc<Piece>>) {
         let is_wanted = self.growth.next().is_some_and(|next| next.format == missing.format);
         let Ok(occupant) = self.occupant(missing.ticket) else { return };
         if is_wanted && occupant.frame.as_ref().is_some_and(|frame| frame.number == missing.number) {
-            occupant.coming = Some(tile.map_or(Coming::Failed, Coming::Made));
+            occupant.coming = Some(piece.map_or(Coming::Failed, Coming::Made));
         }
         self.switch_if_ready();
     }
@@ -414,7 +427,7 @@ impl Room {
         for occupant in &mut self.occupants {
             let stamp = occupant.shown.take().map(|shown| shown.stamp).unwrap_or_default();
             occupant.shown = match occupant.coming.take() {
-                Some(Coming::Made(tile)) => Some(Shown { tile, stamp }),
+                Some(Coming::Made(piece)) => Some(Shown { piece, stamp }),
                 Some(Coming::Failed) | None => None,
             };
         }
@@ -495,11 +508,11 @@ impl Room {
         let is_shown = |o: &&Occupant| o.slot.index() < layout.grid.slot_count();
         let mut places: Vec<_> = self.occupants.iter().filter(is_shown).map(place).collect();
         places.sort_unstable_by_key(|place| place.slot);
-        let mut tiles = vec![None; layout.grid.slot_count()];
+        let mut pieces = vec![None; layout.grid.slot_count()];
         for occupant in self.occupants.iter().filter(is_shown) {
-            tiles[occupant.slot.index()] = occupant.shown.as_ref().map(|shown| Arc::clone(&shown.tile));
+            pieces[occupant.slot.index()] = occupant.shown.as_ref().map(|shown| Arc::clone(&shown.piece));
         }
-        Snapshot { sequence: self.sequence, layout, layout_version: self.layout_version, places, tiles }
+        Snapshot { sequence: self.sequence, layout, layout_version: self.layout_version, places, pieces }
     }
 
     /// The slots whose holders have said nothing for [`STALE`], in order.

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tessera_mosaic::{Layout, Slot, Tile};
+use tessera_mosaic::{Layout, Slot};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tracing::info;
 
 use crate::names::{ClientId, RoomId, Session};
 use crate::peer::Peer;
+use crate::piece::Piece;
 use crate::room::{
     Attendance, Change, Departure, Gone, Join, JoinError, MAX_REFUSALS, Missing, PushError, Room, Snapshot,
     Stamp, Ticket,
@@ -122,15 +123,20 @@ impl Seats {
         self.change(|state| state.room.set_video_off(ticket, off, now()))
     }
 
-    /// Shows a new frame, of which `tiles` were made; gives the layout whose tile is missing.
+    /// The last good frame of a seat, and what was made of it.
+    pub(crate) fn last_frame(&self, ticket: Ticket) -> Option<(Bytes, Vec<Arc<Piece>>)> {
+        self.lock().room.last_frame(ticket)
+    }
+
+    /// Shows a new frame, of which `pieces` were made; gives the layout whose piece is missing.
     pub(crate) fn show(
         &self,
         ticket: Ticket,
         jpeg: &Bytes,
         stamp: Stamp,
-        tiles: &[Arc<Tile>],
+        pieces: &[Arc<Piece>],
     ) -> Result<Option<Layout>, Gone> {
-        self.change(|state| state.room.show(ticket, jpeg, stamp, tiles, now()))
+        self.change(|state| state.room.show(ticket, jpeg, stamp, pieces, now()))
     }
 
     /// What is shown now.
@@ -147,8 +153,8 @@ impl Seats {
     }
 
     /// Takes a tile that the next grid lacked.
-    pub(crate) fn remade(&self, missing: &Missing, tile: Option<Arc<Tile>>) {
-        self.change(|state| state.room.remade(missing, tile));
+    pub(crate) fn remade(&self, missing: &Missing, piece: Option<Arc<Piece>>) {
+        self.change(|state| state.room.remade(missing, piece));
     }
 
     /// Counts a refused frame. The last one that is borne ends the hold.

@@ -1,6 +1,6 @@
 //! The rules of seats, without a network.
 
-use tessera_mosaic::{Quality, TileFormat, TileSize};
+use tessera_mosaic::{Quality, Tile, TileFormat, TileSize};
 
 use super::*;
 
@@ -18,22 +18,26 @@ fn call() -> Call {
     Call { room: Room::new(canvas()), now: Instant::now() }
 }
 
-/// The tile that the next grid lacks, as somebody makes it.
+fn black(format: TileFormat) -> Arc<Piece> {
+    Arc::new(Tile::black(format).into())
+}
+
+/// The piece that the next grid lacks, as somebody makes it.
 fn remake(call: &mut Call) {
     for missing in call.room.missing() {
-        call.room.remade(&missing, Some(Arc::new(Tile::black(missing.format))));
+        call.room.remade(&missing, Some(black(missing.format)));
     }
 }
 
 impl Call {
-    /// Shows a frame of that number, with a tile for each format that the room wants.
+    /// Shows a frame of that number, with a piece for each format that the room wants.
     fn show(&mut self, joined: &Joined, sequence: u64) {
         let stamp = Stamp { sequence, ..Stamp::default() };
-        let mut tiles = vec![Arc::new(Tile::black(self.room.layout().format))];
+        let mut pieces = vec![black(self.room.layout().format)];
         while let Some(missing) =
-            self.room.show(joined.ticket, &Bytes::new(), stamp, &tiles, self.now).unwrap()
+            self.room.show(joined.ticket, &Bytes::new(), stamp, &pieces, self.now).unwrap()
         {
-            tiles.push(Arc::new(Tile::black(missing.format)));
+            pieces.push(black(missing.format));
         }
     }
 
@@ -337,7 +341,7 @@ fn a_frame_during_the_switch_is_the_one_that_is_shown_after_it() {
     call.show(&a, 2);
     assert_eq!((call.side(), call.shown(0)), (2, Some(2)), "shown at once, in the old grid");
     for missing in missing {
-        call.room.remade(&missing, Some(Arc::new(Tile::black(missing.format))));
+        call.room.remade(&missing, Some(black(missing.format)));
     }
     assert_eq!((call.side(), call.shown(0), call.shown(1)), (3, Some(2), Some(1)));
 }
@@ -346,7 +350,7 @@ fn a_frame_during_the_switch_is_the_one_that_is_shown_after_it() {
 fn a_tile_that_was_made_for_the_grid_before_is_asked_for_again() {
     let mut call = call();
     let a = call.join("a");
-    let old = [Arc::new(Tile::black(call.room.layout().format))];
+    let old = [black(call.room.layout().format)];
     let _far = call.ask("far", None, Some(8)).unwrap();
     assert_eq!(call.side(), 3, "nobody shows anything: at once");
     let missing = call.room.show(a.ticket, &Bytes::new(), Stamp::default(), &old, call.now).unwrap();
@@ -493,12 +497,12 @@ fn whatever_happens_a_snapshot_has_one_format_nobody_moves_and_the_newest_frame_
                 Step::Leave(..) | Step::Show(_) => {}
             }
             let snapshot = call.room.snapshot();
-            let mut tiles = snapshot.tiles.iter().flatten();
-            prop_assert!(tiles.all(|tile| tile.format() == snapshot.layout.format));
+            let mut pieces = snapshot.pieces.iter().flatten();
+            prop_assert!(pieces.all(|piece| piece.format() == snapshot.layout.format));
             for place in &snapshot.places {
                 let (_, newest) = seats.iter().find(|(joined, _)| joined.slot == place.slot).unwrap();
                 prop_assert_eq!(place.shown.map(|stamp| stamp.sequence), *newest);
-                prop_assert_eq!(snapshot.tiles[place.slot.index()].is_some(), newest.is_some());
+                prop_assert_eq!(snapshot.pieces[place.slot.index()].is_some(), newest.is_some());
             }
         }
         remake(&mut call);

@@ -7,7 +7,7 @@ use tonic::{Status, Streaming};
 
 use super::message::Message;
 use super::reply::{self, Told};
-use super::{Application, Service, Taken, status};
+use super::{Application, Service, Taken, Wanted, status};
 use crate::lobby::OpenRoom;
 use crate::names::ClientId;
 use crate::peer::Peer;
@@ -95,11 +95,11 @@ impl Frames {
         };
         check_sender(&self.service, &request, id, room)?;
         let ticket = seat.ticket();
-        let taken = self.service.take_in(room, ticket, request, || Ok(true)).await;
+        let taken = self.service.take_in(room, ticket, request, Wanted::Now, || Ok(true)).await;
         let Ok(taken) = taken else { return Err(gone(seat)) };
 
         let (stale, _) = room.seats.stale();
-        let mosaic = room.fanout.newest();
+        let mosaic = room.fanout.newest().await;
         let seat = self.told.seat(seat, mosaic.tile(room.fit));
         let refusal = match &taken {
             Taken::Refused(error) => Some(reply::refusal(error)),

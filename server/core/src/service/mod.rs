@@ -77,6 +77,7 @@ impl Service {
         room: &OpenRoom,
         ticket: Ticket,
         request: FrameRequest,
+        wanted: Wanted,
         is_wanted: impl FnOnce() -> Result<bool, Gone>,
     ) -> Result<Taken, Gone> {
         let _work = room.seats.work(ticket).await?;
@@ -88,7 +89,7 @@ impl Service {
             return Ok(Taken::Used);
         }
         let stamp = Stamp { sequence: request.sequence, captured_at_us: request.captured_at_us };
-        match self.show(room, ticket, &request.frame_data, stamp).await? {
+        match self.show(room, ticket, &request.frame_data, stamp, wanted).await? {
             Ok(()) => Ok(Taken::Used),
             Err(error) => {
                 room.seats.refuse(ticket)?;
@@ -97,27 +98,38 @@ impl Service {
         }
     }
 
-    /// Makes a tile of a frame and shows it. While the grid changes, it takes one for each of the two.
+    /// Makes a piece of a frame and shows it. While the grid changes, it takes one for each of the two.
     async fn show(
         &self,
         room: &OpenRoom,
         ticket: Ticket,
         jpeg: &Bytes,
         stamp: Stamp,
+        wanted: Wanted,
     ) -> Result<Result<(), PoolError>, Gone> {
-        let mut tiles = Vec::with_capacity(1);
-        let mut wanted = room.seats.layout();
-        loop {
-            match self.pool.tile(jpeg.clone(), TileSpec { format: wanted.format, fit: room.fit }).await {
-                Ok(ingested) => tiles.push(Arc::new(ingested.tile)),
+        // A camera that shows the same again costs a comparison.
+        let last = room.seats.last_frame(ticket).filter(|(last, _)| last == jpeg);
+        let mut pieces = last.map(|(_, pieces)| pieces).unwrap_or_default();
+        while let Some(missing) = room.seats.show(ticket, jpeg, stamp, &pieces)? {
+            let spec = TileSpec { format: missing.format, fit: room.fit };
+            let made = match wanted {
+                Wanted::Now => self.pool.tile(jpeg.clone(), spec).await,
+                Wanted::Later => self.pool.receive(jpeg.clone(), spec).await,
+            };
+            match made {
+                Ok(piece) => pieces.push(piece),
                 Err(error) => return Ok(Err(error)),
             }
-            match room.seats.show(ticket, jpeg, stamp, &tiles)? {
-                Some(missing) => wanted = missing,
-                None => return Ok(Ok(())),
-            }
         }
+        Ok(Ok(()))
     }
+}
+
+/// Whether a mosaic with the frame is wanted at once, as its answer, or when somebody looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Now,
+    Later,
 }
 
 /// What became of a message.
@@ -128,3 +140,6 @@ enum Taken {
     Superseded,
     Refused(PoolError),
 }
+
+#[cfg(test)]
+mod tests;

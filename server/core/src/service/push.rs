@@ -4,7 +4,7 @@ use tessera_wire::{FrameRequest, PushFrameResponse};
 use tonic::Status;
 
 use super::reply;
-use super::{Service, Taken, status};
+use super::{Service, Taken, Wanted, status};
 use crate::names::{ClientId, Session};
 use crate::room::{Gone, PushError};
 
@@ -24,7 +24,7 @@ pub(super) async fn push(service: &Service, request: FrameRequest) -> Result<Pus
         return Ok(PushFrameResponse { superseded: true, refusal: None });
     }
     let is_newest = || room.seats.is_newest_push(ticket, number);
-    match service.take_in(&room, ticket, request, is_newest).await.map_err(lost)? {
+    match service.take_in(&room, ticket, request, Wanted::Later, is_newest).await.map_err(lost)? {
         Taken::Used => Ok(PushFrameResponse::default()),
         Taken::Superseded => Ok(PushFrameResponse { superseded: true, refusal: None }),
         Taken::Refused(error) => {

@@ -82,7 +82,7 @@ impl Watch {
             return None;
         }
         match self.event().await {
-            Event::Mosaic => Some(Ok(self.mosaic())),
+            Event::Mosaic => Some(Ok(self.mosaic().await)),
             Event::Unchanged => self.unchanged().map(Ok),
             Event::Ended(end) => self.fail(status::end(end)),
             Event::Stopping => self.fail(status::stopping()),
@@ -113,9 +113,9 @@ impl Watch {
         }
     }
 
-    fn mosaic(&mut self) -> Message {
+    async fn mosaic(&mut self) -> Message {
         let (stale, _) = self.room.seats.stale();
-        let mosaic = self.room.fanout.newest();
+        let mosaic = self.room.fanout.newest().await;
         let seat = self.seat.as_ref().and_then(|seat| self.told.seat(seat, mosaic.tile(self.room.fit)));
         let response = self.told.mosaic(&mosaic, &stale, seat, None);
         let now = Instant::now();

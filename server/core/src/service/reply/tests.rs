@@ -1,12 +1,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tessera_mosaic::{Canvas, Grid, Ingest, Picture, Quality, TileFormat, TileSize, encode_jpeg};
+use tessera_mosaic::{Canvas, Grid, Ingest, Limits, Picture, Quality, TileFormat, TileSize, encode_jpeg};
 
 use super::*;
 use crate::fanout::Fanout;
 use crate::names::{ClientId, DisplayName, RoomId};
 use crate::peer::Peer;
+use crate::pool::Pool;
 use crate::room::{Join, Room, Stamp};
 use crate::seat::Seats;
 
@@ -28,7 +29,7 @@ impl Call {
         let name = DisplayName::new("", &id).unwrap();
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
         let seat = seats.take(Join { id, name, session: None, preferred: None }, peer).unwrap();
-        let fanout = Fanout::new(Arc::clone(&seats), envelope);
+        let fanout = Fanout::new(Arc::clone(&seats), Arc::new(Pool::new(Limits::default())), envelope);
         let call = Self { fanout, seats, seat, spec: TileSpec { format, fit: Fit::Stretch } };
         call.show(1);
         call
@@ -38,7 +39,7 @@ impl Call {
         let jpeg = encode_jpeg(&Picture::black(160, 128).unwrap(), Quality::new(95).unwrap()).into();
         let tile = Ingest::default().jpeg(&jpeg, self.spec).unwrap().tile;
         let stamp = Stamp { sequence, captured_at_us: 77 };
-        let missing = self.seats.show(self.seat.ticket(), &jpeg, stamp, &[Arc::new(tile)]).unwrap();
+        let missing = self.seats.show(self.seat.ticket(), &jpeg, stamp, &[Arc::new(tile.into())]).unwrap();
         assert_eq!(missing, None);
     }
 }
@@ -65,10 +66,10 @@ async fn streams_that_know_everything_get_the_same_memory() {
     let call = Call::new();
     let mut streams = [stream(), stream()];
     for told in &mut streams {
-        told.mosaic(&call.fanout.newest(), &[], None, None);
+        told.mosaic(&*call.fanout.newest().await, &[], None, None);
     }
     call.show(2);
-    let mosaic = call.fanout.newest();
+    let mosaic = call.fanout.newest().await;
     let messages = streams.each_mut().map(|told| told.mosaic(&mosaic, &[], None, None));
     assert_eq!(memory(&messages[0]), memory(&messages[1]));
     for message in messages {
@@ -88,7 +89,7 @@ async fn streams_that_know_everything_get_the_same_memory() {
 #[tokio::test]
 async fn what_is_a_streams_own_surrounds_the_jpeg_that_all_share() {
     let call = Call::new();
-    let mosaic = call.fanout.newest();
+    let mosaic = call.fanout.newest().await;
     let seat = stream().seat(&call.seat, call.spec);
     let why = refusal(&PoolError::Panicked);
     let first = stream().mosaic(&mosaic, &[], seat.clone(), None);
@@ -107,7 +108,7 @@ async fn what_is_a_streams_own_surrounds_the_jpeg_that_all_share() {
 #[tokio::test]
 async fn a_tile_that_has_turned_stale_since_the_splice_is_told_without_another_splice() {
     let call = Call::new();
-    let mosaic = call.fanout.newest();
+    let mosaic = call.fanout.newest().await;
     assert!(mosaic.stale.is_empty());
     let message = stream().mosaic(&mosaic, &[call.seat.slot()], None, None);
     assert_eq!(memory(&message).0, mosaic.jpeg().as_ptr());
@@ -120,18 +121,20 @@ async fn a_tile_that_has_turned_stale_since_the_splice_is_told_without_another_s
 async fn the_layout_comes_with_the_first_mosaic_and_with_the_first_after_each_change() {
     let call = Call::new();
     let mut told = stream();
-    let mut has_layout = || fields(&told.mosaic(&call.fanout.newest(), &[], None, None)).layout.is_some();
-    assert_eq!([has_layout(), has_layout()], [true, false]);
+    let mut has_layout = async || {
+        fields(&told.mosaic(&*call.fanout.newest().await, &[], None, None)).layout.is_some()
+    };
+    assert_eq!([has_layout().await, has_layout().await], [true, false]);
     call.show(2);
-    assert!(!has_layout());
+    assert!(!has_layout().await);
     call.seats.set_video_off(call.seat.ticket(), true).unwrap();
-    assert_eq!([has_layout(), has_layout()], [true, false]);
+    assert_eq!([has_layout().await, has_layout().await], [true, false]);
 }
 
 #[tokio::test]
 async fn a_sign_of_life_has_no_picture() {
     let call = Call::new();
-    let mosaic = call.fanout.newest();
+    let mosaic = call.fanout.newest().await;
     let response = fields(&unchanged(&mosaic, &[call.seat.slot()]));
     assert!(response.frame_data.is_empty() && response.layout.is_none() && response.tiles[0].stale);
     assert_eq!(response.sequence, mosaic.sequence);

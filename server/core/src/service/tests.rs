@@ -1,0 +1,69 @@
+//! What is not done twice, and what is not done at all.
+
+use std::time::Instant;
+
+use tessera_mosaic::{Fit, Grid, Limits, Picture, Quality, TileFormat, TileSize, encode_jpeg};
+
+use super::*;
+use crate::piece::Piece;
+use crate::seat::Seat;
+
+struct Call {
+    service: Service,
+    room: Arc<OpenRoom>,
+    seat: Seat,
+}
+
+impl Call {
+    fn new() -> Self {
+        let format =
+            TileFormat { size: TileSize::new(160, 128).unwrap(), quality: Quality::new(85).unwrap() };
+        let pool = Arc::new(Pool::new(Limits::default()));
+        let spec = TileSpec { format, fit: Fit::Contain };
+        let lobby = Arc::new(Lobby::new(Grid::new(2).unwrap(), spec, &pool, reply::envelope));
+        let service = Service { lobby, pool, max_fps: 30, stopping: CancellationToken::new() };
+        let room = service.room("").unwrap();
+        let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
+        let application =
+            Application { client_id: "anna", display_name: "", session: "", preferred_slot: None };
+        let seat = room.seats.take(application.join().unwrap(), peer).unwrap();
+        Self { service, room, seat }
+    }
+
+    /// Takes in a grey picture that is no tile, and gives the piece that is shown then.
+    async fn send(&self, grey: u8, wanted: Wanted) -> Arc<Piece> {
+        let picture = Picture::from_gray(300, 200, vec![grey; 300 * 200]).unwrap();
+        let frame_data = encode_jpeg(&picture, Quality::new(90).unwrap()).into();
+        let request = FrameRequest { frame_data, ..FrameRequest::default() };
+        let taken = self.service.take_in(&self.room, self.seat.ticket(), request, wanted, || Ok(true)).await;
+        assert!(matches!(taken, Ok(Taken::Used)));
+        self.room.seats.snapshot().0.pieces[0].clone().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_frame_that_comes_again_is_not_taken_in_again() {
+    let call = Call::new();
+    let first = call.send(100, Wanted::Now).await;
+    let sequence = call.room.seats.sequence();
+    assert!(Arc::ptr_eq(&first, &call.send(100, Wanted::Now).await));
+    assert!(call.room.seats.sequence() > sequence, "its number and time are new all the same");
+    assert!(!Arc::ptr_eq(&first, &call.send(101, Wanted::Now).await));
+}
+
+#[tokio::test]
+async fn a_frame_that_is_replaced_before_a_mosaic_takes_it_is_never_made_a_tile() {
+    let call = Call::new();
+    let replaced = call.send(100, Wanted::Later).await;
+    let shown = call.send(101, Wanted::Later).await;
+    assert!(shown.is_pending());
+    let mosaic = call.room.fanout.newest().await;
+    assert!(!shown.is_pending() && replaced.is_pending());
+    assert!(shown.tile().is_some());
+    assert!(Arc::ptr_eq(&mosaic, &call.room.fanout.newest().await));
+}
+
+#[tokio::test]
+async fn a_frame_that_is_answered_with_its_mosaic_is_made_a_tile_at_once() {
+    assert!(!Call::new().send(100, Wanted::Now).await.is_pending());
+}
