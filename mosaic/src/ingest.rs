@@ -48,15 +48,11 @@ impl Received {
         self.spec
     }
 
-    /// The tile, if nothing is left to do; else what was given.
-    ///
-    /// # Errors
-    ///
-    /// The frame as it was: [`Ingest::finish`] has to make its tile.
-    pub fn into_tile(self) -> Result<Tile, Self> {
-        match self.progress {
-            Progress::Tile(ingested) => Ok(ingested.tile),
-            Progress::Picture { .. } => Err(self),
+    /// The tile, if nothing is left to do.
+    pub fn tile(&self) -> Option<&Tile> {
+        match &self.progress {
+            Progress::Tile(ingested) => Some(&ingested.tile),
+            Progress::Picture { .. } => None,
         }
     }
 }

@@ -44,9 +44,9 @@ impl Piece {
 
 impl From<Received> for Piece {
     fn from(received: Received) -> Self {
-        match received.into_tile() {
-            Ok(tile) => tile.into(),
-            Err(received) => Self {
+        match received.tile() {
+            Some(tile) => tile.clone().into(),
+            None => Self {
                 format: received.spec().format,
                 received: Mutex::new(Some(received)),
                 tile: OnceLock::new(),

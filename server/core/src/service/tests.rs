@@ -20,7 +20,7 @@ impl Call {
             TileFormat { size: TileSize::new(160, 128).unwrap(), quality: Quality::new(85).unwrap() };
         let pool = Arc::new(Pool::new(Limits::default()));
         let spec = TileSpec { format, fit: Fit::Contain };
-        let lobby = Arc::new(Lobby::new(Grid::new(2).unwrap(), spec, &pool, reply::envelope));
+        let lobby = Arc::new(Lobby::new(Grid::new(2).unwrap(), spec, &pool, envelope));
         let service = Service { lobby, pool, max_fps: 30, stopping: CancellationToken::new() };
         let room = service.room("").unwrap();
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
