@@ -13,16 +13,16 @@ use crate::tiles::{FrameSize, FrameTooLarge, TileMaker};
 #[derive(Debug)]
 pub(crate) enum Making {
     /// Waits for a frame.
-    Idle(TileMaker),
+    Idle(Box<TileMaker>),
     /// Makes one.
-    Busy(JoinHandle<(TileMaker, Result<FrameRequest, FrameTooLarge>)>),
+    Busy(JoinHandle<(Box<TileMaker>, Result<FrameRequest, FrameTooLarge>)>),
     /// Lost in a crash, or between the two for a moment.
     Gone,
 }
 
 impl Making {
     pub(crate) fn new(size: FrameSize) -> Self {
-        Self::Idle(TileMaker::new(size))
+        Self::Idle(Box::new(TileMaker::new(size)))
     }
 
     /// Whether the next frame may come.
