@@ -12,8 +12,8 @@ use crate::dct::{self, Quantised, Quantiser, Samples};
 
 /// What is written anew for each kind of processor.
 pub(crate) trait Vectors: Copy {
-    /// [`dct::forward`].
-    fn forward(self, samples: &[u8], stride: usize, quantiser: &Quantiser) -> Quantised;
+    /// [`dct::forward`] of two blocks.
+    fn forward(self, samples: [&[u8]; 2], stride: usize, quantiser: &Quantiser) -> [Quantised; 2];
 
     /// [`dct::inverse`].
     fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], to: &mut Samples<'_>);
@@ -25,8 +25,8 @@ pub(crate) struct Plain;
 
 impl Vectors for Plain {
     #[inline(always)]
-    fn forward(self, samples: &[u8], stride: usize, quantiser: &Quantiser) -> Quantised {
-        dct::forward(samples, stride, quantiser)
+    fn forward(self, samples: [&[u8]; 2], stride: usize, quantiser: &Quantiser) -> [Quantised; 2] {
+        samples.map(|samples| dct::forward(samples, stride, quantiser))
     }
 
     #[inline(always)]
