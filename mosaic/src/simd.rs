@@ -15,8 +15,13 @@ pub(crate) trait Vectors: Copy {
     /// [`dct::forward`] of two blocks.
     fn forward(self, samples: [&[u8]; 2], stride: usize, quantiser: &Quantiser) -> [Quantised; 2];
 
-    /// [`dct::inverse`].
-    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], to: &mut Samples<'_>);
+    /// [`dct::inverse`] of two blocks, which may have steps of their own.
+    fn inverse(
+        self,
+        coefficients: [&[i16; 64]; 2],
+        steps: [&[i16; 64]; 2],
+        size: (usize, usize),
+    ) -> [Samples; 2];
 }
 
 /// Any processor.
@@ -30,8 +35,13 @@ impl Vectors for Plain {
     }
 
     #[inline(always)]
-    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], to: &mut Samples<'_>) {
-        dct::inverse(coefficients, steps, to);
+    fn inverse(
+        self,
+        coefficients: [&[i16; 64]; 2],
+        steps: [&[i16; 64]; 2],
+        size: (usize, usize),
+    ) -> [Samples; 2] {
+        [0, 1].map(|n| dct::inverse(coefficients[n], steps[n], size))
     }
 }
 
