@@ -136,9 +136,9 @@ mod tests {
                     rows: 4,
                 };
                 if is_wide {
-                    simd::widest(rows)
+                    simd::widest(rows);
                 } else {
-                    rows.run(Plain)
+                    rows.run(Plain);
                 }
                 (writer.scan().to_vec(), writer.ends().to_vec())
             };
