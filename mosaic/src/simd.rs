@@ -3,8 +3,6 @@
 //! Most of it is the same safe code compiled twice. What compilers make no good vectors of is a method of [`Vectors`]:
 //! [`Plain`] has it in plain Rust, `avx2` by the processor's own instructions, and both agree to the bit.
 
-#![allow(unsafe_code)] // calling what was compiled for a processor that has to be asked for first
-
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 

@@ -4,6 +4,8 @@
 //! instruction makes two of and adds: so the constants of the plain version's steps are multiplied out here. Integers
 //! wrap, so the sums are the same.
 
+#![allow(unsafe_code)] // calling what was compiled for a processor that has to be asked for first; loads and stores
+
 use std::arch::x86_64::*;
 
 use super::{Loop, Vectors};
