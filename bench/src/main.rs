@@ -126,8 +126,9 @@ impl Run {
         fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
         let setup = self.setup(&out)?;
         needs::check(&setup, self.peers)?;
+        let machine = machine();
         pin(self.core)?;
-        let results = self.parts(&setup)?;
+        let results = self.parts(&setup, machine)?;
         write(&results, &out, &self.page)
     }
 
@@ -151,11 +152,11 @@ impl Run {
         })
     }
 
-    fn parts(&self, setup: &Setup) -> anyhow::Result<Results> {
+    fn parts(&self, setup: &Setup, machine: Machine) -> anyhow::Result<Results> {
         let wanted = |part| self.only.is_empty() || self.only.contains(&part);
         let mut progress = |what: &str| eprintln!("bench: {what}");
         let mut results = Results {
-            machine: machine(),
+            machine,
             frames: [&setup.tiles, &setup.small, &setup.large].map(Frames::listed).to_vec(),
             steps: Vec::new(),
             pairs: Vec::new(),

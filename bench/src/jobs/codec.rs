@@ -47,7 +47,6 @@ impl Job<'_> {
     pub(super) fn measure(&self, setup: &Setup) -> anyhow::Result<Vec<Pair>> {
         let mosaics = self.mosaics(LOOKED_AT)?;
         let psnr = mean_psnr(&mosaics, &self.frames.jpegs, self.shown())?;
-        let bytes = mosaics.iter().map(Bytes::len).sum::<usize>() as f64 / mosaics.len() as f64;
         let names = RefCell::new(vec![String::new(); 2]);
         let rounds = by_turns(setup.rounds, &mut self.contestants(setup, &names))?;
         let names = names.into_inner();
@@ -57,9 +56,8 @@ impl Job<'_> {
                 let pair = self.pair(&format!("{name}{}", self.quality_word(quality)), &rounds[0], theirs);
                 let their_psnr =
                     mean_psnr(&self.their_mosaics(setup, quality)?, &self.frames.jpegs, self.shown())?;
-                let bytes = pair.bytes.map(|(_, theirs)| (bytes, theirs));
                 let same_quality = self.each == 1 && quality == QUALITY;
-                Ok(Pair { psnr: Some((psnr, their_psnr)), bytes, same_quality, ..pair })
+                Ok(Pair { psnr: Some((psnr, their_psnr)), same_quality, ..pair })
             })
             .collect()
     }

@@ -57,7 +57,7 @@ fn headline(results: &Results) -> String {
         let says = format!("from a camera to a viewer, half of all frames: {}", load.name);
         cards.push(card(&format!("{:.0}<small> ms</small>", latency.p50), &says));
     }
-    format!("<div class=\"cards\">{}</div>\n", cards.concat())
+    format!("<div class=\"cards headline\">{}</div>\n", cards.concat())
 }
 
 fn card(figure: &str, says: &str) -> String {
@@ -67,7 +67,28 @@ fn card(figure: &str, says: &str) -> String {
 fn pairs(pairs: &[Pair]) -> String {
     let says = "The line is what must be, the broken one what we aim at; longer is better. Each bar ends at three times \
                 what must be.";
-    section("Beside what else one would run", says, &in_card(pairs.iter().map(pair)))
+    let jobs: String = pairs.chunk_by(|a, b| a.job == b.job).map(job).collect();
+    let inside = if jobs.is_empty() { jobs } else { format!("<div class=\"card jobs\">{jobs}</div>\n") };
+    section("Beside what else one would run", says, &inside)
+}
+
+/// A job, beside all who do it.
+fn job(pairs: &[Pair]) -> String {
+    let rows: String = pairs.iter().map(pair).collect();
+    format!("<h3>{}</h3><div class=\"rows\">{rows}</div>", text(&pairs[0].job))
+}
+
+fn pair(pair: &Pair) -> String {
+    let verdict = pair.verdict();
+    let word = format!(r#"<span class="word {0}">{0}</span>"#, verdict.word());
+    let (low, high) = pair.spread;
+    let target = &pair.target;
+    let mut note = format!("at least {}, aim {}; rounds {low:.2} to {high:.2}", target.at_least, target.aim);
+    if let (Some(psnr), Some(bytes)) = (psnr(pair), bytes(pair)) {
+        note += &format!("; {bytes}, {psnr}");
+    }
+    let against = format!("beside {}", pair.against);
+    row(&against, &format!("{}{word}", target.in_words(pair.ratio)), Some(&note), &bullet(pair))
 }
 
 fn in_card(rows: impl Iterator<Item = String>) -> String {
@@ -77,18 +98,6 @@ fn in_card(rows: impl Iterator<Item = String>) -> String {
     } else {
         format!("<div class=\"card\"><div class=\"rows\">{rows}</div></div>\n")
     }
-}
-
-fn pair(pair: &Pair) -> String {
-    let verdict = pair.verdict();
-    let word = format!(r#"<span class="word {0}">{0}</span>"#, verdict.word());
-    let (low, high) = pair.spread;
-    let target = &pair.target;
-    let note = format!(
-        "beside {}; at least {}, aim {}; rounds {low:.2} to {high:.2}",
-        pair.against, target.at_least, target.aim
-    );
-    row(&pair.job, &format!("{}{word}", target.in_words(pair.ratio)), Some(&note), &bullet(pair))
 }
 
 /// A line with a value, a note below and a bar. `value` may have marks in it.
