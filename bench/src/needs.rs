@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::bail;
 
+use crate::frames::repository;
 use crate::setup::Setup;
 
 /// Whether everything is there.
@@ -32,7 +33,10 @@ pub fn check(setup: &Setup, peers: bool) -> anyhow::Result<()> {
         );
         need(runs("ffmpeg", &["-version"]), "ffmpeg", "Debian's package ffmpeg");
         need(runs("bash", &["--version"]), "bash", "Debian's package bash");
-        need(runs("cc", &["--version"]), "cc", "Debian's packages gcc and libjpeg62-turbo-dev");
+        need(runs("cc", &["--version"]), "cc", "Debian's package gcc");
+        let source = repository().join("bench/peers/turbo_encode.c");
+        let compiles = runs("cc", &["-fsyntax-only", &source.to_string_lossy()]);
+        need(compiles, "libjpeg-turbo's headers", "Debian's package libjpeg62-turbo-dev");
     }
     if missing.is_empty() {
         return Ok(());

@@ -2,8 +2,8 @@
 //! comes back.
 //!
 //! [`session::Session`] is the call itself: one seat over as many streams as it takes. [`join`], [`watch`],
-//! [`demo`] and [`bench`] are the program's commands around it; [`source`] is where frames come from, [`sink`] where
-//! mosaics go.
+//! [`demo`] and [`mod@bench`] are the program's commands around it; [`source`] is where frames come from, [`sink`]
+//! where mosaics go.
 
 pub mod address;
 mod backoff;

@@ -54,7 +54,7 @@ fn bar(inside: &str) -> String {
 }
 
 /// The plot of a curve within its drawing: left, top, right, bottom.
-const PLOT: [f64; 4] = [44.0, 14.0, 332.0, 158.0];
+const PLOT: [f64; 4] = [44.0, 14.0, 324.0, 158.0];
 const WIDTH: f64 = 340.0;
 const HEIGHT: f64 = 192.0;
 

@@ -87,6 +87,9 @@ fn pair(pair: &Pair) -> String {
     if let (Some(psnr), Some(bytes)) = (psnr(pair), bytes(pair)) {
         note += &format!("; {bytes}, {psnr}");
     }
+    if pair.keeps_quality().is_some() {
+        note += &format!("; quality {}", quality_word(pair));
+    }
     let against = format!("beside {}", pair.against);
     row(&against, &format!("{}{word}", target.in_words(pair.ratio)), Some(&note), &bullet(pair))
 }

@@ -38,7 +38,7 @@ const EXACT_DB: f64 = 90.0;
 fn quality_word(pair: &Pair) -> &'static str {
     match pair.keeps_quality() {
         Some(true) => "kept",
-        Some(false) => "NOT KEPT",
+        Some(false) => "not kept",
         None => "",
     }
 }
