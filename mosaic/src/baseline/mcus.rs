@@ -196,4 +196,3 @@ impl Sink for Coefficients {
         self.is_flat = false;
     }
 }
-
