@@ -10,8 +10,11 @@ use crate::setup::Setup;
 /// Grids of 2x2 to 7x7, full.
 const PARTICIPANTS: [u32; 6] = [4, 9, 16, 25, 36, 49];
 const VIEWERS: [u32; 6] = [1, 10, 25, 50, 100, 200];
-/// Mosaics a second for each viewer: about as many as one core sends to all of them.
-const VIEWERS_FPS: &str = "10";
+/// Mosaics a second for all viewers together: the same bytes, however many they are, or few viewers would be served by a
+/// processor that mostly sleeps, whose caches are cold. It is about half of what one core sends.
+const MOSAICS: u32 = 1000;
+/// And for one of them at most.
+const MOST_FPS: u32 = 200;
 const SECONDS: &str = "5";
 /// What a viewer may take of the server's memory.
 const MEMORY_LIMIT_KB: f64 = 1000.0;
@@ -36,7 +39,10 @@ fn participants(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result
         let server = Server::tessera(setup, "7", "160x128")?;
         let (tiles, number) = (setup.tiles.folder.to_string_lossy(), participants.to_string());
         let push = [&tiles, "--push", "--blind", "--publishers", &number, "--fps", "max"];
-        let result = server.load(setup, &[&push[..], &["--viewers", "1", "--seconds", SECONDS]].concat())?;
+        let result = server.load(
+            setup,
+            &[&push[..], &["--viewers", "1", "--max-fps", "30", "--seconds", SECONDS]].concat(),
+        )?;
         points.push((f64::from(participants), cost(&result)?.cpu_ms_per_frame * 1e3));
     }
     Ok(Curve {
@@ -50,12 +56,12 @@ fn participants(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result
 
 /// The cost of viewers, over what the server has to do without any.
 fn viewers(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result<[Curve; 2]> {
-    let nobody = watched_by(setup, 0, progress)?;
-    let idle = cost(&nobody)?;
     let (mut cpu, mut memory) = (Vec::new(), Vec::new());
     let mut first = None;
     for viewers in VIEWERS {
-        let result = watched_by(setup, viewers, progress)?;
+        let fps = (MOSAICS / viewers).min(MOST_FPS);
+        let nobody = watched_by(setup, 0, fps, progress)?;
+        let (result, idle) = (watched_by(setup, viewers, fps, progress)?, cost(&nobody)?);
         let (cost, number) = (cost(&result)?, f64::from(viewers));
         let spent = cost.cpu_seconds - idle.cpu_seconds * result.seconds / nobody.seconds;
         cpu.push((number, spent * 1e9 / (result.mosaic_bytes as f64 / 1e3)));
@@ -78,13 +84,19 @@ fn viewers(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result<[Cur
     ])
 }
 
-/// Four cameras whose frames come one after the other.
-fn watched_by(setup: &Setup, viewers: u32, progress: &mut dyn FnMut(&str)) -> anyhow::Result<BenchResult> {
-    progress(&format!("{viewers} viewers"));
+/// Four cameras whose frames come one after the other, `fps` in all.
+fn watched_by(
+    setup: &Setup,
+    viewers: u32,
+    fps: u32,
+    progress: &mut dyn FnMut(&str),
+) -> anyhow::Result<BenchResult> {
+    progress(&format!("{viewers} viewers, {fps} mosaics a second"));
     let server = Server::tessera(setup, "2", "640x480")?;
-    let (tiles, number) = (setup.tiles.folder.to_string_lossy(), viewers.to_string());
-    let push = [&tiles, "--push", "--blind", "--publishers", "4", "--fps", "2.5"];
-    let watch = ["--viewers", &number, "--max-fps", VIEWERS_FPS, "--seconds", SECONDS];
+    let tiles = setup.tiles.folder.to_string_lossy();
+    let [viewers, each, fps] = [viewers.to_string(), (f64::from(fps) / 4.0).to_string(), fps.to_string()];
+    let push = [&tiles, "--push", "--blind", "--publishers", "4", "--fps", &each];
+    let watch = ["--viewers", &viewers, "--max-fps", &fps, "--seconds", SECONDS];
     server.load(setup, &[&push[..], &watch].concat())
 }
 

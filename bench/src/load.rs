@@ -13,13 +13,13 @@ const SECONDS: &str = "4";
 /// When the server or the load fails.
 pub fn measure(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Load>> {
     let [tiles, large] = [&setup.tiles, &setup.large].map(|frames| frames.folder.to_string_lossy());
-    let four = ["--publishers", "4", "--viewers", "4"];
+    let four = ["--publishers", "4", "--viewers", "4", "--max-fps", "30"];
     let loads: [(&str, Vec<&str>); 6] = [
         ("4 programs send tiles at 30 fps, 4 watch", [&[&*tiles][..], &four].concat()),
         ("4 programs send 1280x720 at 30 fps, 4 watch", [&[&*large, "--full-size"][..], &four].concat()),
         (
             "4 browsers send and watch at 30 fps",
-            vec![&tiles, "--push", "--publishers", "4", "--viewers", "0"],
+            vec![&tiles, "--push", "--publishers", "4", "--viewers", "0", "--max-fps", "30"],
         ),
         (
             "9 browsers send and watch at 15 fps",
