@@ -157,6 +157,23 @@ fn what_is_decoded_by_zune_jpeg_has_the_pixels_that_we_would_give() {
     }
 }
 
+/// An Adobe segment without a transform says so, whatever the components' ids are.
+#[test]
+fn three_components_without_a_transform_are_red_green_and_blue() {
+    for picture in pictures(60, 40) {
+        let sampling = jpeg_encoder::SamplingFactor::F_1_1;
+        let jpeg = Foreign { sampling, ..Foreign::plain(95) }.encode(&picture);
+        let mut adobe = Vec::new();
+        coefficients::segment(&mut adobe, 0xEE, b"Adobe\0\x64\0\0\0\0\0");
+        let rgb = [&jpeg[..2], &adobe, &jpeg[2..]].concat();
+        let seen = Ingest::default().decode(&rgb.into()).unwrap();
+        let expected = Picture::from_rgb(60, 40, &support::interleaved(&picture)).unwrap();
+        for (seen, expected) in seen.planes().iter().zip(expected.planes()) {
+            assert!(psnr(seen, expected) > 30.0);
+        }
+    }
+}
+
 #[test]
 fn the_tile_of_a_decoded_frame_is_that_of_its_picture() {
     for quality in [1, 40, 85, 100] {
