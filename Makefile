@@ -4,9 +4,10 @@ CARGO ?= cargo
 WASM := wasm32-unknown-unknown
 PYTHON := target/python/.ready
 JAVASCRIPT := target/javascript/.ready
+PEERS_PYTHON := target/peers/.ready
 CLIPS ?= clips/1.mp4 clips/2.mp4 clips/3.mp4 clips/4.mp4
 
-.PHONY: help run demo test lint bench build-deps test-deps wasm-target
+.PHONY: help run demo test lint bench bench-deps build-deps test-deps wasm-target
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,15 +31,9 @@ lint: build-deps wasm-target ## Formatting, clippy and docs, without a warning
 	$(CARGO) clippy -p tessera-web -p tessera-mosaic --target $(WASM) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
-bench: build-deps wasm-target ## Every step timed, the splice beside a memcpy, the server's CPU; PEERS=1 sets OpenCV beside it
-	$(CARGO) build --release -p tessera-server -p tessera-bench
-	$(CARGO) bench -p tessera-bench
-ifeq ($(PEERS),1)
-	@scripts/venv.sh target/peers bench/peers/requirements.txt
-	$(CARGO) run --release -q -p tessera-bench -- compare
-else
-	$(CARGO) run --release -q -p tessera-bench -- server
-endif
+bench: build-deps wasm-target $(if $(filter 1,$(PEERS)),bench-deps $(PEERS_PYTHON)) ## What a mosaic costs: a table, target/bench/results.json, bench/report.html; PEERS=1 sets OpenCV, ffmpeg and grpcio beside it
+	$(CARGO) build --release -p tessera-server -p tessera-client -p tessera-bench
+	$(CARGO) run --release -q -p tessera-bench -- run $(if $(filter 1,$(PEERS)),--peers) $(BENCH_FLAGS)
 
 build-deps:
 	@scripts/install.sh c++:g++
@@ -46,6 +41,9 @@ build-deps:
 test-deps:
 	@[ "$(SKIP_E2E)" = 1 ] || scripts/install.sh cjpeg:libjpeg-turbo-progs djpeg:libjpeg-turbo-progs ffmpeg:ffmpeg \
 	  chromium:chromium chromedriver:chromium-driver
+
+bench-deps:
+	@scripts/install.sh cc:gcc ffmpeg:ffmpeg jpeglib.h:libjpeg62-turbo-dev
 
 # rustup may be told not to install targets by itself, so it is told to.
 wasm-target:
@@ -58,6 +56,11 @@ $(PYTHON): server/core/tests/python/requirements.txt
 	@if [ "$(SKIP_E2E)" = 1 ] || ! command -v python3 >/dev/null; then \
 	  echo "no Python clients in the tests: SKIP_E2E=1 or no python3"; \
 	else scripts/venv.sh target/python $<; fi
+
+# The original's pipeline and its kind of server, for the bench.
+$(PEERS_PYTHON): bench/peers/requirements.txt
+	@scripts/install.sh python3:python3
+	@scripts/venv.sh target/peers $<
 
 # The official JavaScript client, for the test of docs/own-page.md.
 $(JAVASCRIPT): server/core/tests/javascript/package-lock.json

@@ -1,13 +1,20 @@
 #!/bin/sh
-# Usage: install.sh PROGRAM:PACKAGE ...
-# Sees to it that programs are there: takes those that are, installs the Debian packages of the others where apt
+# Usage: install.sh PROGRAM:PACKAGE ... HEADER.h:PACKAGE ...
+# Sees to it that programs, and headers for the C compiler, are there: takes those that are, installs the Debian packages of the others where apt
 # is there and we may, and otherwise fails with the list of what to install.
 set -eu
+
+is_there() {
+  case $1 in
+    *.h) printf '#include <stdio.h>\n#include <%s>\n' "$1" | cc -E - >/dev/null 2>&1 ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
 
 programs=""
 packages=""
 for pair in "$@"; do
-  command -v "${pair%%:*}" >/dev/null || {
+  is_there "${pair%%:*}" || {
     programs="$programs ${pair%%:*}"
     packages="$packages ${pair#*:}"
   }

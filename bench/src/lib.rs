@@ -1,12 +1,21 @@
-//! What Tessera costs: frames to measure with, the real server to measure, and what else one would run.
+//! What Tessera costs: each step of the codec, whole jobs beside what else one would run, the server under load.
 //!
-//! The steps of the codec are timed by `benches/steps.rs`; `main.rs` measures whole programs. README.md tells
-//! how, and what the figures mean.
+//! `main.rs` runs it all and writes a table, a JSON file and a page with charts. README.md tells how, and what
+//! the figures mean.
 
+pub mod bare;
+pub mod cpu;
 pub mod frames;
-pub mod peer;
+pub mod growth;
+pub mod jobs;
+pub mod load;
+pub mod needs;
+pub mod peers;
 pub mod quality;
 pub mod report;
+pub mod results;
 pub mod server;
+pub mod setup;
 pub mod stats;
-pub mod streams;
+pub mod steps;
+pub mod turns;

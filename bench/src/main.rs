@@ -1,232 +1,223 @@
-//! `tessera-bench`: what a mosaic costs, in the real server and in OpenCV.
+//! `tessera-bench`: what a mosaic costs, step by step, as a whole, and beside what else one would run.
 
-#![allow(clippy::print_stdout, reason = "its results are what it is for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "its results and its progress are what it is for"
+)]
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::{env, fs};
 
-use anyhow::{Context, ensure};
-use bytes::Bytes;
-use clap::{Args, Parser, Subcommand};
-use tessera_bench::frames::{self, CAMERA_QUALITY};
-use tessera_bench::peer::OpenCv;
-use tessera_bench::quality::quadrants_psnr;
-use tessera_bench::report::{Row, Table};
-use tessera_bench::server::{Server, beside_this_program};
-use tessera_bench::stats::median;
-use tessera_bench::streams::Clients;
-use tessera_mosaic::TileSize;
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tessera_bench::cpu::{other_than, pin};
+use tessera_bench::frames::{self, repository};
+use tessera_bench::report::{markdown_table, page, tables};
+use tessera_bench::results::{Machine, Results};
+use tessera_bench::setup::{AllFrames, Frames, Setup, of_clips};
+use tessera_bench::{bare, growth, jobs, load, needs, steps};
 
-/// Frames of the sample clips that are sent over and over; a multiple of four keeps a clip in its slot.
-const FRAMES: usize = 96;
-
-/// Mosaics whose quadrants are looked at; every fourth of them has four new ones.
-const LOOKED_AT: usize = 48;
-
-/// Measures whole programs: CPU time for each mosaic.
+/// Measures Tessera, and writes a table, a JSON file and a page with charts.
 #[derive(Debug, Parser)]
 #[command(name = "tessera-bench", version)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: What,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Write frames of the sample clips into a folder: 1280x720 JPEGs as a camera makes them
+enum What {
+    /// Measure
+    Run(Run),
+    /// Make table and page anew from the JSON file of a run
+    Report {
+        /// The file
+        #[arg(default_value = "target/bench/results.json")]
+        results: PathBuf,
+    },
+    /// Write the frames that are measured with into a folder: FOLDER/720p and FOLDER/vga
     Frames {
         /// The folder, which is made
         folder: PathBuf,
     },
-    /// Measure the server alone: frames of 1280x720 on one stream and on four
-    Server(Measured),
-    /// Measure the server and OpenCV's bare pipeline in turns, on the same frames
-    Compare {
-        #[command(flatten)]
-        measured: Measured,
-        /// A Python that has what bench/peers/requirements.txt lists
-        #[arg(long, value_name = "PROGRAM", default_value = "target/peers/bin/python")]
-        python: PathBuf,
-    },
+    /// Writes bytes to so many sockets; what WatchMosaic is compared with
+    #[command(hide = true)]
+    BareWrite { viewers: u32, fps: u32, bytes: usize },
+    /// Reads them, and counts
+    #[command(hide = true)]
+    BareRead { address: String, writer: u32, viewers: u32, seconds: u32 },
 }
 
-/// What is measured and how.
+/// How it is measured.
 #[derive(Debug, Args)]
-struct Measured {
-    /// A folder of JPEG frames of your own [default: frames of the sample clips]
+struct Run {
+    /// Measure OpenCV, ffmpeg, libjpeg-turbo and Python grpcio beside ours
+    #[arg(long)]
+    peers: bool,
+    /// Measure these parts only
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
+    only: Vec<Part>,
+    /// Frames of your own: a folder with 720p (1280x720) and vga (640x480) in it [default: of the sample clips]
     #[arg(long, value_name = "DIR")]
     frames: Option<PathBuf>,
-    /// The server [default: the tessera-server beside this program]
-    #[arg(long, value_name = "PROGRAM")]
-    server: Option<PathBuf>,
-    /// The processor that each measured program has for itself, by taskset
+    /// The processor that whatever is measured has for itself
     #[arg(long, value_name = "N", default_value_t = 0)]
     core: usize,
     /// How often each is measured; the median counts
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Mosaics in each round
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..))]
-    mosaics: u16,
+    /// A Python that has what bench/peers/requirements.txt lists
+    #[arg(long, value_name = "PROGRAM", default_value = "target/peers/bin/python")]
+    python: PathBuf,
+    /// Where the page goes
+    #[arg(long, value_name = "FILE", default_value = "bench/report.html")]
+    page: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Steps,
+    Jobs,
+    Load,
+    Growth,
 }
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            println!("error: {error:#}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: What) -> anyhow::Result<()> {
     match command {
-        Command::Frames { folder } => frames::write(&folder, &sample_frames()?),
-        Command::Server(measured) => in_runtime(server_alone(&measured)),
-        Command::Compare { measured, python } => in_runtime(compare(&measured, &python)),
-    }
-}
-
-/// One thread is enough for the clients, and leaves the other processors alone.
-fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    ensure!(!cfg!(debug_assertions), "a debug build says nothing about cost: add --release");
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
-}
-
-fn sample_frames() -> anyhow::Result<Vec<Bytes>> {
-    let pictures = frames::pictures(TileSize::new(1280, 720)?, FRAMES)?;
-    Ok(pictures.iter().map(|picture| frames::camera_jpeg(picture, CAMERA_QUALITY)).collect())
-}
-
-impl Measured {
-    /// Starts the server, alone on its processor.
-    fn start(&self) -> anyhow::Result<Server> {
-        let program = self.server.clone().map_or_else(beside_this_program, Ok)?;
-        Server::start(&program, Some(self.core))
-    }
-
-    fn mosaics(&self) -> usize {
-        usize::from(self.mosaics)
-    }
-
-    /// The folder of the frames, which are written if they are the sample clips'.
-    fn folder(&self) -> anyhow::Result<PathBuf> {
-        if let Some(folder) = &self.frames {
-            return Ok(folder.clone());
+        What::Run(run) => run.measure(),
+        What::Report { results } => again(&results),
+        What::Frames { folder } => {
+            frames::write(&folder.join("vga"), &of_clips(640, 480)?)?;
+            frames::write(&folder.join("720p"), &of_clips(1280, 720)?)
         }
-        let folder = frames::repository().join("target/bench/720p");
-        frames::write(&folder, &sample_frames()?)?;
-        Ok(folder)
-    }
-}
-
-/// One call: a server, its clients, and the rounds measured so far.
-struct Call {
-    server: Server,
-    clients: Clients,
-    cpu_ms: Vec<f64>,
-    bytes: usize,
-}
-
-impl Call {
-    /// Starts a server with `streams` clients, each of whom has sent something.
-    async fn start(measured: &Measured, streams: usize, frames: &[Bytes]) -> anyhow::Result<Self> {
-        let server = measured.start()?;
-        let mut clients = Clients::join(server.url(), streams).await?;
-        clients.send(frames, frames.len().max(streams)).await?;
-        Ok(Self { server, clients, cpu_ms: Vec::new(), bytes: 0 })
-    }
-
-    /// One round: the server's CPU time for `count` mosaics.
-    async fn round(&mut self, frames: &[Bytes], count: usize) -> anyhow::Result<()> {
-        let before = self.server.cpu_time()?;
-        let received = self.clients.send(frames, count).await?;
-        let spent = self.server.cpu_time()?.saturating_sub(before);
-        ensure!(received.mosaics == count, "{count} frames, {} mosaics", received.mosaics);
-        self.cpu_ms.push(spent.as_secs_f64() * 1e3 / count as f64);
-        self.bytes = received.bytes / count;
-        Ok(())
-    }
-
-    fn row(&mut self, what: &str) -> Row {
-        Row { what: what.to_owned(), cpu_ms: median(&mut self.cpu_ms), bytes: self.bytes, psnr: None }
-    }
-}
-
-async fn server_alone(measured: &Measured) -> anyhow::Result<()> {
-    let frames = frames::in_folder(&measured.folder()?)?;
-    announce(measured, &frames);
-    let mut rows = Vec::new();
-    for (streams, what) in [(1, "tessera-server, 1 stream"), (4, "tessera-server, 4 streams")] {
-        let mut call = Call::start(measured, streams, &frames).await?;
-        for _ in 0..measured.rounds {
-            call.round(&frames, measured.mosaics()).await?;
+        What::BareWrite { viewers, fps, bytes } => {
+            in_runtime(bare::write(viewers, fps, bytes, |address| println!("listening on {address}")))
         }
-        rows.push(call.row(what));
+        What::BareRead { address, writer, viewers, seconds } => {
+            let sent = in_runtime(bare::read(&address, writer, viewers, seconds))?;
+            println!("{}", serde_json::to_string(&sent)?);
+            Ok(())
+        }
     }
-    println!("{}", Table(rows));
+}
+
+/// On one thread.
+fn in_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, work)
+}
+
+impl Run {
+    fn measure(self) -> anyhow::Result<()> {
+        ensure!(!cfg!(debug_assertions), "a debug build says nothing about cost: add --release");
+        let out = repository().join("target/bench");
+        fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+        let setup = self.setup(&out)?;
+        needs::check(&setup, self.peers)?;
+        let machine = machine();
+        pin(self.core)?;
+        let results = self.parts(&setup, machine)?;
+        write(&results, &out, &self.page)
+    }
+
+    fn setup(&self, out: &Path) -> anyhow::Result<Setup> {
+        eprintln!("bench: frames");
+        let AllFrames { tiles, small, large, pictures } = AllFrames::prepare(self.frames.as_deref(), out)?;
+        let bench = env::current_exe().context("cannot find this program")?;
+        Ok(Setup {
+            tiles,
+            small,
+            large,
+            pictures,
+            core: self.core,
+            other_core: other_than(self.core)?,
+            rounds: usize::from(self.rounds),
+            out: out.to_owned(),
+            server: bench.with_file_name("tessera-server"),
+            client: bench.with_file_name("tessera-client"),
+            bench,
+            python: self.python.clone(),
+        })
+    }
+
+    fn parts(&self, setup: &Setup, machine: Machine) -> anyhow::Result<Results> {
+        let wanted = |part| self.only.is_empty() || self.only.contains(&part);
+        let mut progress = |what: &str| eprintln!("bench: {what}");
+        let mut results = Results {
+            machine,
+            frames: [&setup.tiles, &setup.small, &setup.large].map(Frames::listed).to_vec(),
+            steps: Vec::new(),
+            pairs: Vec::new(),
+            loads: Vec::new(),
+            growth: Vec::new(),
+        };
+        if wanted(Part::Steps) {
+            results.steps = steps::measure(&mut progress)?;
+        }
+        if wanted(Part::Jobs) {
+            results.pairs = jobs::measure(setup, self.peers, &mut progress)?;
+        }
+        if wanted(Part::Load) {
+            results.loads = load::measure(setup, &mut progress)?;
+        }
+        if wanted(Part::Growth) {
+            results.growth = growth::measure(setup, &mut progress)?;
+        }
+        Ok(results)
+    }
+}
+
+/// The table, the README's table, the page and the JSON file.
+fn write(results: &Results, out: &Path, to: &Path) -> anyhow::Result<()> {
+    let (json, table) = (out.join("results.json"), out.join("table.md"));
+    println!("{}", tables(results));
+    put(&json, &(serde_json::to_string_pretty(results)? + "\n"))?;
+    put(&table, &markdown_table(results))?;
+    put(to, &page(results))?;
+    eprintln!("bench: {}, {}, {}", to.display(), json.display(), table.display());
     Ok(())
 }
 
-async fn compare(measured: &Measured, python: &Path) -> anyhow::Result<()> {
-    let folder = measured.folder()?;
-    let frames = frames::in_folder(&folder)?;
-    announce(measured, &frames);
-    let peers = [85, 95].map(|quality| OpenCv {
-        python: python.to_owned(),
-        frames: folder.clone(),
-        quality,
-        core: Some(measured.core),
-    });
+fn again(results: &Path) -> anyhow::Result<()> {
+    let json =
+        fs::read(results).with_context(|| format!("cannot read {}: run `make bench`", results.display()))?;
+    let Ok(measured) = serde_json::from_slice(&json) else {
+        bail!("{} is of another version", results.display())
+    };
+    let out = results.parent().unwrap_or(Path::new("."));
+    write(&measured, out, &repository().join("bench/report.html"))
+}
 
-    let mut call = Call::start(measured, 4, &frames).await?;
-    let mut costs = [Vec::new(), Vec::new()];
-    for _ in 0..measured.rounds {
-        call.round(&frames, measured.mosaics()).await?;
-        for (peer, costs) in peers.iter().zip(&mut costs) {
-            costs.push(peer.run(measured.mosaics())?);
-        }
+fn put(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn machine() -> Machine {
+    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    Machine {
+        processor: name.map_or("unknown processor", |(_, name)| name).to_owned(),
+        processors: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        date: said("date", &["-u", "+%Y-%m-%d"]),
+        commit: said("git", &["rev-parse", "--short", "HEAD"]),
     }
-
-    let mut rows = vec![call.row("tessera-server, 4 streams, quality 85, gRPC included")];
-    rows[0].psnr = Some(server_psnr(measured, &frames).await?);
-    for (peer, costs) in peers.iter().zip(costs) {
-        let saved = frames::repository().join(format!("target/bench/opencv-{}", peer.quality));
-        let psnr = mean_psnr(&peer.mosaics(LOOKED_AT, &saved)?, &frames)?;
-        let last = costs.last().context("there are no rounds")?;
-        rows.push(Row {
-            what: format!("{}, bare pipeline, quality {}", last.name, peer.quality),
-            cpu_ms: median(&mut costs.iter().map(|cost| cost.cpu_ms).collect::<Vec<_>>()),
-            bytes: last.bytes,
-            psnr: Some(psnr),
-        });
-    }
-    println!("{}", Table(rows));
-    Ok(())
 }
 
-/// The quality of the server's mosaics, from a call of its own whose frames come one after the other.
-async fn server_psnr(measured: &Measured, frames: &[Bytes]) -> anyhow::Result<f64> {
-    let server = measured.start()?;
-    let mosaics = Clients::join(server.url(), 4).await?.send_in_turn(frames, LOOKED_AT).await?;
-    frames::write(&frames::repository().join("target/bench/tessera"), &mosaics)?;
-    mean_psnr(&mosaics, frames)
-}
-
-fn mean_psnr(mosaics: &[Bytes], frames: &[Bytes]) -> anyhow::Result<f64> {
-    let looked_at = || (3..mosaics.len()).step_by(4);
-    let sum: f64 = looked_at().map(|n| quadrants_psnr(&mosaics[n], frames, n)).sum::<anyhow::Result<_>>()?;
-    Ok(sum / looked_at().count() as f64)
-}
-
-fn announce(measured: &Measured, frames: &[Bytes]) {
-    let kilobytes = frames.iter().map(Bytes::len).sum::<usize>() / frames.len() / 1000;
-    println!(
-        "{} frames of {kilobytes} kB on average; {} rounds of {} mosaics, medians; processor {} alone",
-        frames.len(),
-        measured.rounds,
-        measured.mosaics,
-        measured.core,
-    );
+/// What a program says, or that it does not.
+fn said(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).current_dir(repository()).output();
+    let said = output.ok().filter(|output| output.status.success());
+    said.map_or("unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -7,20 +7,36 @@ use fast_image_resize::pixels::U8;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use tessera_mosaic::{Ingest, Picture};
 
-/// Peak signal-to-noise ratio in dB of the luma of the four quadrants of mosaic `n`, on average.
+/// Which frames a mosaic shows, each in the quadrant of its number modulo 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Mosaic n shows frame n and the three before it.
+    OneNew,
+    /// Mosaic n shows frames 4n to 4n + 3.
+    AllNew,
+}
+
+/// Peak signal-to-noise ratio in dB of the luma of the quadrants of all mosaics that have four new ones, on average.
 ///
-/// Mosaic n shows frame n and the three before it, each in the quadrant of its number modulo 4. What a quadrant
-/// should be is the decoded frame, scaled by a Lanczos filter: neither we nor OpenCV scale with that one.
+/// What a quadrant should be is the decoded frame, scaled by a Lanczos filter: neither we nor OpenCV nor ffmpeg
+/// scale with that one.
 ///
 /// # Errors
 ///
-/// When a JPEG cannot be decoded or the mosaic's sides are odd.
-///
-/// # Panics
-///
-/// When `n` is below 3: the mosaic is not full yet.
-pub fn quadrants_psnr(mosaic: &Bytes, frames: &[Bytes], n: usize) -> anyhow::Result<f64> {
-    let ingest = Ingest::default();
+/// When a JPEG cannot be decoded.
+pub fn mean_psnr(mosaics: &[Bytes], frames: &[Bytes], shown: Shown) -> anyhow::Result<f64> {
+    let full: Vec<_> = match shown {
+        Shown::OneNew => (3..mosaics.len()).step_by(4).map(|n| (&mosaics[n], n)).collect(),
+        Shown::AllNew => mosaics.iter().enumerate().map(|(n, mosaic)| (mosaic, 4 * n + 3)).collect(),
+    };
+    let sum: f64 =
+        full.iter().map(|(mosaic, last)| quadrants_psnr(mosaic, frames, *last)).sum::<anyhow::Result<_>>()?;
+    Ok(sum / full.len() as f64)
+}
+
+/// Of the four quadrants of a mosaic that shows frame `n`, 3 or more, and the three before it.
+fn quadrants_psnr(mosaic: &Bytes, frames: &[Bytes], n: usize) -> anyhow::Result<f64> {
+    let mut ingest = Ingest::default();
     let mosaic = ingest.decode(mosaic).context("a mosaic cannot be decoded")?;
     let (width, height) = (mosaic.width() / 2, mosaic.height() / 2);
     let mut sum = 0.0;

@@ -4,18 +4,17 @@
 //! More padding than there should be is taken, as cameras make it. Whoever wants fewer samples gets them from the
 //! inverse DCT, which is then less work ([`Reduction`]).
 
-use std::ops::Range;
+mod mcus;
+
 use std::sync::Arc;
 
-use crate::bits::BitReader;
-use crate::dct::{self, Samples};
-use crate::huffman::{Decoder, Decoders, Flaw, Sink};
+use crate::huffman::{Decoder, Decoders, Flaw};
 use crate::limits::FrameError;
 use crate::picture::Picture;
 use crate::probe::{Coding, Header, Scan, Tables};
 use crate::segments::Segments;
-use crate::simd::{self, Loop, Vectors};
-use crate::tables::ZIGZAG;
+use crate::simd;
+use mcus::Mcus;
 
 /// Working memory, kept from one frame to the next.
 #[derive(Debug, Default)]
@@ -186,8 +185,8 @@ impl<'a> Plan<'a> {
             parts.iter_mut().for_each(|part| part.dc = 0);
             let numbers = first..count.min(first + interval);
             let components = &mut self.components;
-            simd::widest(Mcus { components, parts: &mut parts, reader, numbers, across: mcus.0 })
-                .map_err(damaged)?;
+            let parts = &mut parts;
+            simd::widest(Mcus { components, parts, reader, numbers, across: mcus.0 }).map_err(damaged)?;
         }
         Ok(())
     }
@@ -242,108 +241,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Decodes the MCUs of these numbers, which a restart segment holds; there are `across` in a row. Where a scan has one
-/// component alone, an MCU is a block.
-struct Mcus<'a> {
-    components: &'a mut [Component],
-    parts: &'a mut [Part],
-    reader: BitReader<'a>,
-    numbers: Range<usize>,
-    across: usize,
-}
-
-impl Loop for Mcus<'_> {
-    type Output = Result<(), Flaw>;
-
-    #[inline(always)]
-    fn run<V: Vectors>(self, vectors: V) -> Self::Output {
-        let Self { components, parts, mut reader, numbers, across } = self;
-        let (mut column, mut row) = (numbers.start % across, numbers.start / across);
-        let mut blocks = [Coefficients::default(); MAX_BLOCKS];
-        for _ in numbers {
-            // All codes of an MCU first: what was stored number by number cannot be loaded as a vector at once.
-            let mut rest = blocks.iter_mut();
-            for part in &mut *parts {
-                for block in rest.by_ref().take(part.blocks.0 * part.blocks.1) {
-                    part.read(&mut reader, block).map_err(|flaw| flaw.or_overrun(&reader))?;
-                }
-            }
-            if reader.is_overrun() {
-                return Err(Flaw::TooShort);
-            }
-            let mut rest = blocks.iter();
-            for part in &*parts {
-                let component = &mut components[part.component];
-                for y in 0..part.blocks.1 {
-                    for (x, block) in (0..part.blocks.0).zip(rest.by_ref()) {
-                        let place = (column * part.blocks.0 + x, row * part.blocks.1 + y);
-                        component.place(vectors, block, &part.steps, place);
-                    }
-                }
-            }
-            column += 1;
-            if column == across {
-                (column, row) = (0, row + 1);
-            }
-        }
-        if reader.is_at_end() { Ok(()) } else { Err(Flaw::Trailing) }
-    }
-}
-
-/// Quantised coefficients of a block.
-#[derive(Clone, Copy)]
-struct Coefficients {
-    /// In natural order.
-    numbers: [i16; 64],
-    /// All but the first are zero.
-    is_flat: bool,
-}
-
-impl Default for Coefficients {
-    fn default() -> Self {
-        Self { numbers: [0; 64], is_flat: true }
-    }
-}
-
-impl Part {
-    /// Reads a block.
-    #[inline(always)]
-    fn read(&mut self, reader: &mut BitReader<'_>, block: &mut Coefficients) -> Result<(), Flaw> {
-        *block = Coefficients::default();
-        self.decoder.dc(reader, &mut self.dc)?;
-        block.numbers[0] = self.dc as i16;
-        self.decoder.ac(reader, block)
-    }
-}
-
-impl Sink for Coefficients {
-    #[inline(always)]
-    fn coefficient(&mut self, position: usize, value: i32) {
-        self.numbers[usize::from(ZIGZAG[position & 63]) & 63] = value as i16;
-        self.is_flat = false;
-    }
-}
-
 impl Component {
-    /// Makes samples of the block at column `x` and row `y`.
-    #[inline(always)]
-    fn place<V: Vectors>(
-        &mut self,
-        vectors: V,
-        block: &Coefficients,
-        steps: &[i16; 64],
-        (x, y): (usize, usize),
-    ) {
-        let (width, height) = self.samples;
-        let rows = &mut self.plane[y * height * self.stride + x * width..];
-        let mut samples = Samples { rows, stride: self.stride, size: self.samples };
-        if block.is_flat {
-            samples.fill(dct::inverse_dc(block.numbers[0].wrapping_mul(steps[0])));
-        } else {
-            vectors.inverse(&block.numbers, steps, &mut samples);
-        }
-    }
-
     /// Samples in an MCU, across and down.
     fn samples_in_mcu(&self) -> (usize, usize) {
         (self.blocks.0 * self.samples.0, self.blocks.1 * self.samples.1)
@@ -413,7 +311,7 @@ mod tests {
     use super::*;
     use crate::format::Quality;
     use crate::limits::Limits;
-    use crate::simd::Plain;
+    use crate::simd::{Loop as _, Plain};
     use crate::{encode, probe};
 
     #[test]

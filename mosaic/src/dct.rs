@@ -51,6 +51,9 @@ const fn by(constant: i16) -> Wrapping<i32> {
     Wrapping(constant as i32)
 }
 
+/// Eight by eight samples, row by row.
+pub(crate) type Samples = [[u8; 8]; 8];
+
 /// Quantised coefficients of a block, in natural order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quantised {
@@ -80,48 +83,11 @@ fn transform(samples: &[u8], stride: usize) -> Block {
     block
 }
 
-/// Samples in rows of `stride`, and `size` of them across and down, each 8, 4, 2 or 1.
-#[derive(Debug)]
-pub(crate) struct Samples<'a> {
-    /// From the first row's beginning on; what is between the rows is left as it is.
-    pub(crate) rows: &'a mut [u8],
-    pub(crate) stride: usize,
-    pub(crate) size: (usize, usize),
-}
-
-impl Samples<'_> {
-    /// Gives all of them one value.
-    #[inline(always)]
-    pub(crate) fn fill(&mut self, sample: u8) {
-        self.set(&[[sample; 8]; 8]);
-    }
-
-    /// Sets them to those from the left and the top.
-    #[inline(always)]
-    pub(crate) fn set(&mut self, samples: &[[u8; 8]; 8]) {
-        let (width, height) = self.size;
-        for (row, samples) in samples.iter().enumerate().take(height) {
-            let to = &mut self.rows[row * self.stride..];
-            // Copies of a known length are a move each.
-            match width {
-                8 => to[..8].copy_from_slice(samples),
-                4 => to[..4].copy_from_slice(&samples[..4]),
-                _ => to[..width].copy_from_slice(&samples[..width]),
-            }
-        }
-    }
-}
-
-/// The samples of quantised coefficients in natural order, with the steps of their quantisation. Fewer than eight are
-/// the averages of those that eight would be.
+/// The samples of quantised coefficients in natural order, with the steps of their quantisation: `size` of them, across
+/// and down, each 8, 4, 2 or 1, from the left and the top. Fewer than eight are the averages of those that eight would
+/// be. What is beyond them means nothing.
 #[inline(always)]
-pub(crate) fn inverse(coefficients: &[i16; 64], steps: &[i16; 64], to: &mut Samples<'_>) {
-    to.set(&inverse_of(coefficients, steps, to.size));
-}
-
-/// As [`inverse`], from the left and the top.
-#[inline(always)]
-fn inverse_of(coefficients: &[i16; 64], steps: &[i16; 64], size: (usize, usize)) -> [[u8; 8]; 8] {
+pub(crate) fn inverse(coefficients: &[i16; 64], steps: &[i16; 64], size: (usize, usize)) -> Samples {
     let block = array::from_fn(|row| {
         array::from_fn(|column| {
             let at = row * 8 + column;
@@ -371,7 +337,7 @@ mod tests {
     #[test]
     fn inverse_undoes_forward() {
         let samples: [u8; 64] = array::from_fn(|n| (n * n * 53 % 256) as u8);
-        let back = inverse_of(&coefficients(&samples), &[1; 64], (8, 8));
+        let back = inverse(&coefficients(&samples), &[1; 64], (8, 8));
         for (&sample, back) in samples.iter().zip(back.as_flattened()) {
             assert!(sample.abs_diff(*back) <= 2, "{sample} {back}");
         }
@@ -381,7 +347,7 @@ mod tests {
     fn fewer_samples_are_the_averages_of_more() {
         let samples: [u8; 64] = array::from_fn(|n| 60 + (n * n * 53 % 140) as u8);
         for size in [(4, 8), (8, 4), (4, 4), (2, 4), (2, 2), (1, 2), (8, 1), (1, 1)] {
-            let few = inverse_of(&coefficients(&samples), &[1; 64], size);
+            let few = inverse(&coefficients(&samples), &[1; 64], size);
             let (across, down) = (8 / size.0, 8 / size.1);
             for (x, y) in (0..size.1).flat_map(|y| (0..size.0).map(move |x| (x, y))) {
                 let rows = samples.chunks(8).skip(y * down).take(down);
@@ -397,15 +363,15 @@ mod tests {
         for dc in i16::MIN..=i16::MAX {
             let mut block = [0; 64];
             block[0] = dc;
-            assert_eq!(inverse_of(&block, &[1; 64], (8, 8)), [[inverse_dc(dc); 8]; 8], "{dc}");
-            assert_eq!(inverse_of(&block, &[1; 64], (4, 2))[1][..4], [inverse_dc(dc); 4], "{dc}");
+            assert_eq!(inverse(&block, &[1; 64], (8, 8)), [[inverse_dc(dc); 8]; 8], "{dc}");
+            assert_eq!(inverse(&block, &[1; 64], (4, 2))[1][..4], [inverse_dc(dc); 4], "{dc}");
         }
     }
 
     #[test]
     fn coefficients_that_no_picture_has_do_no_harm() {
-        inverse_of(&[i16::MAX; 64], &[1; 64], (8, 8));
-        inverse_of(&[i16::MIN; 64], &[255; 64], (4, 4));
+        inverse(&[i16::MAX; 64], &[1; 64], (8, 8));
+        inverse(&[i16::MIN; 64], &[255; 64], (4, 4));
     }
 
     #[test]

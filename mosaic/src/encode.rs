@@ -65,7 +65,7 @@ impl Loop for McuRows<'_> {
     }
 }
 
-/// The blocks of one MCU.
+/// The blocks of one MCU, in the order of the scan.
 #[inline(always)]
 fn transformed<V: Vectors>(
     picture: &Picture,
@@ -73,16 +73,15 @@ fn transformed<V: Vectors>(
     (column, row): (usize, usize),
     vectors: V,
 ) -> [Quantised; 6] {
-    std::array::from_fn(|block| {
-        let component = MCU_BLOCKS[block];
-        let (x, y) = match component {
-            0 => (2 * column + (block & 1), 2 * row + (block >> 1)),
-            _ => (column, row),
-        };
-        let stride = picture.plane_size(component).0 as usize;
-        let samples = &picture.planes[component][y * 8 * stride + x * 8..];
-        vectors.forward(samples, stride, &quantisers[usize::from(component > 0)])
-    })
+    let [luma, cb, cr] = &picture.planes;
+    let stride = picture.width() as usize;
+    let upper = &luma[row * 16 * stride + column * 16..];
+    let lower = &upper[8 * stride..];
+    let chroma = row * 8 * (stride / 2) + column * 8;
+    let [a, b] = vectors.forward([upper, &upper[8..]], stride, &quantisers[0]);
+    let [c, d] = vectors.forward([lower, &lower[8..]], stride, &quantisers[0]);
+    let [e, f] = vectors.forward([&cb[chroma..], &cr[chroma..]], stride / 2, &quantisers[1]);
+    [a, b, c, d, e, f]
 }
 
 /// `picture` continued to whole MCUs by its last column and row: what a decoder cuts off again.
@@ -137,9 +136,9 @@ mod tests {
                     rows: 4,
                 };
                 if is_wide {
-                    simd::widest(rows)
+                    simd::widest(rows);
                 } else {
-                    rows.run(Plain)
+                    rows.run(Plain);
                 }
                 (writer.scan().to_vec(), writer.ends().to_vec())
             };

@@ -3,8 +3,6 @@
 //! Most of it is the same safe code compiled twice. What compilers make no good vectors of is a method of [`Vectors`]:
 //! [`Plain`] has it in plain Rust, `avx2` by the processor's own instructions, and both agree to the bit.
 
-#![allow(unsafe_code)] // calling what was compiled for a processor that has to be asked for first
-
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 
@@ -12,11 +10,16 @@ use crate::dct::{self, Quantised, Quantiser, Samples};
 
 /// What is written anew for each kind of processor.
 pub(crate) trait Vectors: Copy {
-    /// [`dct::forward`].
-    fn forward(self, samples: &[u8], stride: usize, quantiser: &Quantiser) -> Quantised;
+    /// [`dct::forward`] of two blocks.
+    fn forward(self, samples: [&[u8]; 2], stride: usize, quantiser: &Quantiser) -> [Quantised; 2];
 
-    /// [`dct::inverse`].
-    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], to: &mut Samples<'_>);
+    /// [`dct::inverse`] of two blocks, which may have steps of their own.
+    fn inverse(
+        self,
+        coefficients: [&[i16; 64]; 2],
+        steps: [&[i16; 64]; 2],
+        size: (usize, usize),
+    ) -> [Samples; 2];
 }
 
 /// Any processor.
@@ -25,13 +28,18 @@ pub(crate) struct Plain;
 
 impl Vectors for Plain {
     #[inline(always)]
-    fn forward(self, samples: &[u8], stride: usize, quantiser: &Quantiser) -> Quantised {
-        dct::forward(samples, stride, quantiser)
+    fn forward(self, samples: [&[u8]; 2], stride: usize, quantiser: &Quantiser) -> [Quantised; 2] {
+        samples.map(|samples| dct::forward(samples, stride, quantiser))
     }
 
     #[inline(always)]
-    fn inverse(self, coefficients: &[i16; 64], steps: &[i16; 64], to: &mut Samples<'_>) {
-        dct::inverse(coefficients, steps, to);
+    fn inverse(
+        self,
+        coefficients: [&[i16; 64]; 2],
+        steps: [&[i16; 64]; 2],
+        size: (usize, usize),
+    ) -> [Samples; 2] {
+        [0, 1].map(|n| dct::inverse(coefficients[n], steps[n], size))
     }
 }
 

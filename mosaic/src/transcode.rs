@@ -197,7 +197,8 @@ impl Sink for Ac<'_, '_> {
     }
 }
 
-/// Gives coefficients other steps, rounding to the nearest.
+/// Gives coefficients other steps, rounding to the nearest, and halves towards zero: most of those that a half stands for
+/// were smaller, and small numbers have short codes.
 ///
 /// Division by multiplication: T. Granlund, P. Montgomery, "Division by invariant integers using multiplication",
 /// PLDI 1994. A dividend has less than 23 bits and a divisor 8, so 32 bits of reciprocal, rounded up, are exact.
@@ -210,6 +211,7 @@ struct Requantiser {
 #[derive(Debug, Clone, Copy)]
 struct Step {
     from: u32,
+    /// Of what it is divided by, or less.
     half: u32,
     reciprocal: u64,
 }
@@ -219,7 +221,7 @@ impl Requantiser {
     fn new(from: &[u8; 64], to: &[u8; 64]) -> Self {
         let steps = ZIGZAG.map(|natural| {
             let (from, to) = (from[usize::from(natural)], u64::from(to[usize::from(natural)]));
-            Step { from: from.into(), half: (to / 2) as u32, reciprocal: (1u64 << 32).div_ceil(to) }
+            Step { from: from.into(), half: ((to - 1) / 2) as u32, reciprocal: (1u64 << 32).div_ceil(to) }
         });
         Self { steps }
     }
@@ -246,13 +248,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requantisation_is_multiplication_and_division_rounded_to_the_nearest() {
+    fn requantisation_is_multiplication_and_division_rounded_to_the_nearest_and_halves_towards_zero() {
         for from in [1, 2, 3, 7, 16, 99, 128, 254, 255u8] {
             for to in 1..=255u8 {
                 let requantiser = Requantiser::new(&[from; 64], &[to; 64]);
                 for coefficient in (-32768..=32767).step_by(37).chain(-300..300) {
                     let (from, to) = (i32::from(from), i32::from(to));
-                    let expected = (coefficient * from).abs() + to / 2;
+                    let expected = (coefficient * from).abs() + (to - 1) / 2;
                     let expected = expected / to * coefficient.signum();
                     assert_eq!(
                         requantiser.requantise(5, coefficient),

@@ -24,6 +24,8 @@ use crate::trust::{Certificates, Fingerprint, Trust};
 use crate::viewer::ViewerConfig;
 use crate::watch::Watch;
 
+pub use bench::BenchArgs;
+
 /// Streams video files, pictures and cameras into a Tessera room, and saves what comes back.
 ///
 /// Exit codes: 0 done, 1 failed on the way, 2 wrong arguments.
@@ -44,6 +46,8 @@ pub enum Command {
     Watch(WatchArgs),
     /// Four clients in one program, on the sample clips or on sources of yours.
     Demo(DemoArgs),
+    /// Load a server with publishers and viewers, and measure what comes of it.
+    Bench(BenchArgs),
 }
 
 impl Cli {
@@ -63,9 +67,10 @@ impl Cli {
 impl Command {
     fn contradiction(&self) -> Option<&'static str> {
         let (server, with_server) = match self {
-            Self::Join(join) => (&join.server, false),
-            Self::Watch(watch) => (&watch.server, false),
-            Self::Demo(demo) => (&demo.server, demo.with_server),
+            Self::Join(join) => (&join.server.address, false),
+            Self::Watch(watch) => (&watch.server.address, false),
+            Self::Demo(demo) => (&demo.server.address, demo.with_server),
+            Self::Bench(bench) => bench.whom(),
         };
         let no_tls = "--with-server starts a server without TLS: name it with http:// in --server";
         server.contradiction().or_else(|| (with_server && server.server.is_secure()).then_some(no_tls))
@@ -75,14 +80,15 @@ impl Command {
     pub fn results(&self) -> Results {
         match self {
             Self::Watch(watch) if watch.out.as_deref() == Some(Path::new("-")) => Results::Stderr,
+            Self::Bench(bench) if bench.writes_to_stdout() => Results::Stderr,
             _ => Results::Stdout,
         }
     }
 }
 
-/// Where to.
+/// Whom to call.
 #[derive(Debug, Args)]
-pub struct ServerArgs {
+struct AddressArgs {
     /// The server, as http://HOST:PORT, https://HOST:PORT or HOST:PORT.
     #[arg(long, env = "TESSERA_SERVER", value_name = "URL", default_value_t)]
     server: ServerAddress,
@@ -92,6 +98,13 @@ pub struct ServerArgs {
     /// With https://, trust the certificate with this SHA-256 fingerprint and no other; the server prints it.
     #[arg(long, env = "TESSERA_FINGERPRINT", value_name = "SHA256", conflicts_with = "ca")]
     fingerprint: Option<Fingerprint>,
+}
+
+/// Where to.
+#[derive(Debug, Args)]
+pub struct ServerArgs {
+    #[command(flatten)]
+    address: AddressArgs,
     /// The room: 1 to 64 bytes.
     #[arg(long, env = "TESSERA_ROOM", value_name = "ROOM", default_value_t)]
     room: Room,
@@ -100,8 +113,8 @@ pub struct ServerArgs {
     no_reconnect: bool,
 }
 
-impl ServerArgs {
-    fn address(&self) -> ServerAddress {
+impl AddressArgs {
+    fn resolve(&self) -> ServerAddress {
         let fingerprint = self.fingerprint.map(Trust::Fingerprint);
         let trust = fingerprint.or_else(|| self.ca.clone().map(Trust::Certificates));
         self.server.clone().with_trust(trust.unwrap_or_default())
@@ -244,7 +257,7 @@ impl JoinArgs {
             playback: send.playback(),
             save_to: (!send.no_save).then_some(folder),
             session: SessionConfig {
-                server: server.address(),
+                server: server.address.resolve(),
                 room: server.room,
                 id: client_id,
                 name,
@@ -260,7 +273,7 @@ impl WatchArgs {
     pub fn resolve(self) -> Watch {
         Watch {
             viewer: ViewerConfig {
-                server: self.server.address(),
+                server: self.server.address.resolve(),
                 room: self.server.room,
                 max_fps: self.max_fps,
                 reconnect: !self.server.no_reconnect,
@@ -306,7 +319,7 @@ impl DemoArgs {
                 playback: send.playback(),
                 save_to: (!send.no_save).then_some(folder),
                 session: SessionConfig {
-                    server: server.address(),
+                    server: server.address.resolve(),
                     room: server.room.clone(),
                     id,
                     name: None,
@@ -315,7 +328,7 @@ impl DemoArgs {
                 },
             });
         }
-        Ok(Demo { clients, server: server.address(), with_server })
+        Ok(Demo { clients, server: server.address.resolve(), with_server })
     }
 }
 
@@ -345,5 +358,6 @@ fn sample_clips() -> Result<Vec<SourceArg>, DemoArgsError> {
     (1..=4).map(clip).collect()
 }
 
+mod bench;
 #[cfg(test)]
 mod tests;

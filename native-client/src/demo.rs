@@ -1,11 +1,6 @@
 //! `tessera-client demo`: several clients in one program, with a server if it is asked for.
 
-use std::env;
-use std::io;
-use std::path::PathBuf;
-
 use thiserror::Error;
-use tokio::net::lookup_host;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -40,12 +35,6 @@ pub enum DemoError {
     /// The server did.
     #[error(transparent)]
     Server(#[from] ServerProcessError),
-    /// The server's name means no address.
-    #[error("the server's address cannot be found: {0}")]
-    Address(io::Error),
-    /// It is not known where the server's program is.
-    #[error("the folder of this program is unknown: {0}")]
-    Folder(io::Error),
 }
 
 /// Runs all clients to their end.
@@ -57,11 +46,9 @@ pub async fn demo(what: Demo, screen: &Screen, stop: CancellationToken) -> Resul
     if !what.with_server {
         return run_clients(what.clients, screen, &stop).await;
     }
-    let program = server_program().map_err(DemoError::Folder)?;
-    let args = listen_args(&what.server).await.map_err(DemoError::Address)?;
     let log = |line: &str| screen.note(&format!("server | {line}"));
     let mut server = tokio::select! {
-        server = ServerProcess::start(&program, &args, log) => server?,
+        server = ServerProcess::beside_us(&what.server, log) => server?,
         // Half a server has nobody to say goodbye to: dropping it kills it.
         () = stop.cancelled() => return Ok(()),
     };
@@ -114,24 +101,6 @@ async fn run_clients(clients: Vec<Join>, screen: &Screen, stop: &CancellationTok
     if failed == 0 { Ok(()) } else { Err(DemoError::Clients { failed, all }) }
 }
 
-/// The server's program, beside this one.
-fn server_program() -> io::Result<PathBuf> {
-    let name = format!("tessera-server{}", env::consts::EXE_SUFFIX);
-    Ok(env::current_exe()?.with_file_name(name))
-}
-
-/// What makes the server listen where the clients look: nothing if that is where it listens anyway. A name becomes
-/// an address, one of IPv4 if it has one, as every machine speaks that.
-async fn listen_args(server: &ServerAddress) -> io::Result<Vec<String>> {
-    if *server == ServerAddress::default() {
-        return Ok(Vec::new());
-    }
-    let addresses: Vec<_> = lookup_host(server.authority()).await?.collect();
-    let address = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
-    let address = address.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
-    Ok(vec!["--listen".to_owned(), address.to_string()])
-}
-
 /// What to open in a browser.
 fn page(server: &ServerAddress) -> String {
     // A page has a camera on localhost only, or by HTTPS.
@@ -141,15 +110,6 @@ fn page(server: &ServerAddress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn the_server_listens_where_the_clients_look() {
-        assert!(listen_args(&ServerAddress::default()).await.unwrap().is_empty());
-        for address in ["127.0.0.1:7000", "localhost:7000"] {
-            let args = listen_args(&address.parse().unwrap()).await.unwrap();
-            assert_eq!(args, ["--listen", "127.0.0.1:7000"]);
-        }
-    }
 
     #[test]
     fn the_page_is_opened_on_localhost() {

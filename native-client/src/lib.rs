@@ -1,12 +1,13 @@
 //! The native client of Tessera: streams video files, pictures and cameras into a room, and saves what
 //! comes back.
 //!
-//! [`session::Session`] is the call itself: one seat over as many streams as it takes. [`join`], [`watch`]
-//! and [`demo`] are the program's commands around it; [`source`] is where frames come from, [`sink`] where
-//! mosaics go.
+//! [`session::Session`] is the call itself: one seat over as many streams as it takes. [`join`], [`watch`],
+//! [`demo`] and [`mod@bench`] are the program's commands around it; [`source`] is where frames come from, [`sink`]
+//! where mosaics go.
 
 pub mod address;
 mod backoff;
+pub mod bench;
 pub mod cli;
 pub mod demo;
 pub mod error;

@@ -64,6 +64,11 @@ impl Link {
         self.requests.is_some() && self.unanswered.len() < WINDOW
     }
 
+    /// Whether everything sent has been answered.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.unanswered.is_empty()
+    }
+
     /// Sends `request`, for which there is room.
     pub(crate) fn send(&mut self, request: FrameRequest) {
         if let Some(requests) = &self.requests {
@@ -80,7 +85,7 @@ impl Link {
 
     /// Whether everything has been said and answered.
     pub(crate) fn is_done(&self) -> bool {
-        self.requests.is_none() && self.unanswered.is_empty()
+        self.requests.is_none() && self.is_answered()
     }
 
     /// The next answer; `None` at the end of a stream that was half-closed and is answered in full.

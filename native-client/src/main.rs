@@ -8,7 +8,7 @@ use tessera_client::cli::{Cli, Command};
 use tessera_client::progress::Screen;
 use tessera_client::signals::Signals;
 use tessera_client::source;
-use tessera_client::{demo::demo, join::join, watch::watch};
+use tessera_client::{bench::bench, demo::demo, join::join, watch::watch};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +62,7 @@ async fn run(command: Command, screen: &Screen, stop: CancellationToken) -> anyh
         }
         Command::Watch(args) => watch(args.resolve(), screen.progress(""), stop).await?,
         Command::Demo(args) => demo(args.resolve()?, screen, stop).await?,
+        Command::Bench(args) => bench(args.resolve()?, screen, stop).await?,
     }
     Ok(())
 }

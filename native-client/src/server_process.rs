@@ -1,6 +1,7 @@
-//! A server of our own for the demo: a child process that never outlives us.
+//! A server of our own: a child process that never outlives us.
 
 use std::collections::VecDeque;
+use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -8,8 +9,11 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::net::lookup_host;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
+
+use crate::address::ServerAddress;
 
 /// What the server says when it can be called.
 const READY: &str = "listening on";
@@ -56,6 +60,12 @@ pub enum ServerProcessError {
         /// What it said last, if that has not been passed on.
         last: String,
     },
+    /// Its name means no address.
+    #[error("the server's address cannot be found: {0}")]
+    Address(io::Error),
+    /// It is not known where its program is.
+    #[error("the folder of this program is unknown: {0}")]
+    Folder(io::Error),
     /// The system failed us.
     #[error("the server's process is lost: {0}")]
     Lost(#[from] io::Error),
@@ -72,6 +82,18 @@ pub(crate) struct ServerProcess<L> {
 }
 
 impl<L: FnMut(&str)> ServerProcess<L> {
+    /// Starts the `tessera-server` that stands beside this program, to listen at `address`.
+    pub(crate) async fn beside_us(address: &ServerAddress, log: L) -> Result<Self, ServerProcessError> {
+        let program = program().map_err(ServerProcessError::Folder)?;
+        let args = listen_args(address).await.map_err(ServerProcessError::Address)?;
+        Self::start(&program, &args, log).await
+    }
+
+    /// Its number in the system, while it runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Starts `program` and waits until it listens.
     pub(crate) async fn start(program: &Path, args: &[String], log: L) -> Result<Self, ServerProcessError> {
         let mut command = Command::new(program);
@@ -170,6 +192,24 @@ impl<L: FnMut(&str)> ServerProcess<L> {
     }
 }
 
+/// The server's program, beside this one.
+fn program() -> io::Result<PathBuf> {
+    let name = format!("tessera-server{}", env::consts::EXE_SUFFIX);
+    Ok(env::current_exe()?.with_file_name(name))
+}
+
+/// What makes the server listen where the clients look: nothing if that is where it listens anyway. A name becomes
+/// an address, one of IPv4 if it has one, as every machine speaks that.
+async fn listen_args(server: &ServerAddress) -> io::Result<Vec<String>> {
+    if *server == ServerAddress::default() {
+        return Ok(Vec::new());
+    }
+    let addresses: Vec<_> = lookup_host(server.authority()).await?.collect();
+    let address = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+    let address = address.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+    Ok(vec!["--listen".to_owned(), address.to_string()])
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -186,6 +226,15 @@ mod tests {
         let args = ["-c".to_owned(), script.to_owned()];
         let write = move |line: &str| log.lock().unwrap().push(line.to_owned());
         ServerProcess::start(Path::new("/bin/sh"), &args, write).await
+    }
+
+    #[tokio::test]
+    async fn the_server_listens_where_the_clients_look() {
+        assert!(listen_args(&ServerAddress::default()).await.unwrap().is_empty());
+        for address in ["127.0.0.1:7000", "localhost:7000"] {
+            let args = listen_args(&address.parse().unwrap()).await.unwrap();
+            assert_eq!(args, ["--listen", "127.0.0.1:7000"]);
+        }
     }
 
     #[tokio::test]

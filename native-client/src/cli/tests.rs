@@ -117,3 +117,25 @@ fn a_demo_has_a_client_for_each_source() {
     let folders: Vec<_> = demo.clients.iter().map(|client| client.save_to.clone().unwrap()).collect();
     assert_eq!(folders, [Path::new("o/client1"), Path::new("o/client2")]);
 }
+
+fn bench(line: &str) -> crate::bench::Bench {
+    match parse(line).unwrap() {
+        Command::Bench(args) => args.resolve().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn bench_loads_with_tiles_of_the_test_pattern_unless_told_otherwise() {
+    use crate::bench::{Place, Up};
+    let plain = bench("tessera-client bench");
+    assert_eq!((plain.load.publishers, plain.load.viewers, plain.load.rooms.get()), (4, 4, 1));
+    assert_eq!((plain.load.up, plain.load.frame_size), (Up::Stream, FrameSize::Tile));
+    assert_eq!((plain.place, plain.time), (Place::Elsewhere, Duration::from_secs(10)));
+    let told = bench("tessera-client bench --push --blind --size 1280x720 --fps max --server-pid 7");
+    assert_eq!((told.load.up, told.load.pace, told.place), (Up::BlindPush, Pace::Max, Place::Here(7)));
+    assert_eq!(told.load.source, "test-pattern:1280x720".parse().unwrap());
+    for line in ["--blind", "--rooms 0", "--with-server --server-pid 7", "test-pattern --size 64x64"] {
+        assert!(parse(&format!("tessera-client bench {line}")).is_err(), "{line}");
+    }
+}

@@ -121,9 +121,8 @@ async fn a_tile_that_has_turned_stale_since_the_splice_is_told_without_another_s
 async fn the_layout_comes_with_the_first_mosaic_and_with_the_first_after_each_change() {
     let call = Call::new();
     let mut told = stream();
-    let mut has_layout = async || {
-        fields(&told.mosaic(&*call.fanout.newest().await, &[], None, None)).layout.is_some()
-    };
+    let mut has_layout =
+        async || fields(&told.mosaic(&*call.fanout.newest().await, &[], None, None)).layout.is_some();
     assert_eq!([has_layout().await, has_layout().await], [true, false]);
     call.show(2);
     assert!(!has_layout().await);
