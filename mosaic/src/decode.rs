@@ -59,7 +59,8 @@ fn pixels(input: Option<ColorSpace>, header: &Header<'_>) -> Result<(ColorSpace,
         (_, Some(ColorSpace::YCbCr)) => {
             Ok((ColorSpace::YCbCr, |width, height, pixels| Picture::from_ycbcr(width, height, &pixels)))
         }
-        (_, Some(ColorSpace::RGB)) => {
+        // zune-jpeg takes an Adobe segment without a transform for CMYK, until it counts the components.
+        (_, Some(ColorSpace::RGB | ColorSpace::CMYK)) => {
             Ok((ColorSpace::RGB, |width, height, pixels| Picture::from_rgb(width, height, &pixels)))
         }
         (count, Some(space)) => {

@@ -4,28 +4,12 @@
 
 mod support;
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::sync::Arc;
 
+use support::programs::{run, skipped};
 use support::{format, layout};
 use tessera_mosaic::{Fit, Ingest, Picture, Splicer, TileSpec};
-
-/// Whether other programs are to be left out, which is said.
-#[expect(clippy::explicit_write, reason = "a passing test's eprintln! is not shown")]
-fn skipped(what: &str) -> bool {
-    let skip = std::env::var_os("SKIP_E2E").is_some_and(|value| value == "1");
-    if skip {
-        writeln!(std::io::stderr(), "skipped, as SKIP_E2E=1: {what}").unwrap();
-    }
-    skip
-}
-
-fn run(program: &str, arguments: &[&str]) -> Output {
-    let output = Command::new(program).args(arguments).output();
-    output.unwrap_or_else(|error| panic!("{program}: {error}; `make test` installs it, or set SKIP_E2E=1"))
-}
 
 /// A colourful picture: interleaved R, G, B.
 fn pixels(width: u32, height: u32, seed: u32) -> Vec<u8> {

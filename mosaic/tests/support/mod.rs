@@ -1,6 +1,9 @@
 //! Pictures to test with, and an encoder and a decoder that are not ours.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod oracle;
+pub mod programs;
+
 use bytes::Bytes;
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
 use tessera_mosaic::{Fit, Grid, Layout, Picture, Quality, TileFormat, TileSize, TileSpec};
@@ -125,4 +128,60 @@ pub fn psnr(a: &[u8], b: &[u8]) -> f64 {
     assert_eq!(a.len(), b.len());
     let squares: u64 = a.iter().zip(b).map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2)).sum();
     10.0 * (255.0 * 255.0 * a.len() as f64 / squares.max(1) as f64).log10()
+}
+
+/// Pictures of all sorts: flat ones, slopes, noise, edges, and samples as far apart as they can be.
+pub fn pictures(width: u32, height: u32) -> Vec<Picture> {
+    let of = |sample: &dyn Fn(u32, u32) -> u32| {
+        let plane = |width: u32, height: u32, add: u32| {
+            (0..width * height).map(|n| (sample(n % width, n / width) + add) as u8).collect::<Vec<_>>()
+        };
+        let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
+        let planes = [
+            plane(width, height, 0),
+            plane(half_width, half_height, 50),
+            plane(half_width, half_height, 255),
+        ];
+        Picture::from_planes(width, height, planes).unwrap()
+    };
+    let noise = |x: u32, y: u32| (x * 7919 + y * 104_729 + 1).wrapping_mul(2_654_435_761) >> 24;
+    vec![
+        of(&|_, _| 0),
+        of(&|_, _| 201),
+        of(&|x, y| x + 2 * y),
+        of(&|x, y| (x * x / 16 + y * y / 7) / 4),
+        of(&noise),
+        of(&|x, y| noise(x, y) / 16 + x),
+        of(&|x, y| (x + y) % 2 * 255),
+        of(&|x, y| (x / 8 + y / 8) % 2 * 255),
+        of(&|x, y| (noise(x, y) & 1) * 255),
+        picture(width, height, 1),
+        picture(width, height, 5),
+    ]
+}
+
+/// Changes of bytes that a seed decides.
+pub struct Changes(u32);
+
+impl Changes {
+    pub fn new(seed: u32) -> Self {
+        Self(seed.wrapping_mul(2_654_435_761) | 1)
+    }
+
+    fn next(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0 as usize % below
+    }
+
+    /// `bytes` with one to four of them changed, in half of the cases by a bit.
+    pub fn of(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.next(4) {
+            let at = self.next(bytes.len());
+            bytes[at] = if self.next(2) == 0 { bytes[at] ^ 1 << self.next(8) } else { self.next(256) as u8 };
+        }
+        bytes
+    }
 }

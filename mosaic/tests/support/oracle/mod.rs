@@ -1,0 +1,61 @@
+//! What the codec has to agree with, written from the standard (ITU-T T.81) alone, slow and plain. The fuzz targets use
+//! it too.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    missing_debug_implementations,
+    reason = "each user takes its part"
+)]
+
+pub mod coefficients;
+pub mod cosine;
+
+use coefficients::{Coefficients, Component};
+
+/// Each coefficient of `tile` is the nearest to that of `frame`, halves away from zero, within what a baseline JPEG holds.
+pub fn expect_requantised(frame: &Coefficients, tile: &Coefficients) {
+    for (from, to) in frame.components.iter().zip(&tile.components) {
+        for (from_block, to_block) in from.blocks.iter().zip(&to.blocks) {
+            for n in 0..64 {
+                let (step, exact) = (i32::from(to.steps[n]), from_block[n] * i32::from(from.steps[n]));
+                let nearest = (exact.abs() + step / 2) / step * exact.signum();
+                let most = if n == 0 { -1024..=1023 } else { -1023..=1023 };
+                assert_eq!(
+                    to_block[n],
+                    nearest.clamp(*most.start(), *most.end()),
+                    "coefficient {n} of {exact}"
+                );
+            }
+        }
+    }
+}
+
+/// A plane, of so many samples across and down, is that of the cosine transform, to one step of a sample: so far may
+/// integers be from it. What lies beyond the coefficients of 8-bit samples is passed over.
+pub fn expect_cosine(component: &Component, plane: &[u8], (width, height): (usize, usize)) {
+    for (n, block) in component.blocks.iter().enumerate() {
+        let (left, top) = (n % component.across * 8, n / component.across * 8);
+        if left >= width || top >= height || !cosine::is_of_samples(block, &component.steps) {
+            continue;
+        }
+        let exact = cosine::samples(block, &component.steps);
+        for (y, row) in exact.iter().enumerate().take(height - top) {
+            for (x, &exact) in row.iter().enumerate().take(width - left) {
+                let ours = f64::from(plane[(top + y) * width + left + x]);
+                assert!((ours - exact).abs() <= 1.0, "block {n} at {x}, {y}: {ours} for {exact}");
+            }
+        }
+    }
+}
+
+impl Component {
+    /// Whether no coefficient is larger than those of 8-bit samples.
+    pub fn is_of_samples(&self) -> bool {
+        self.blocks.iter().all(|block| cosine::is_of_samples(block, &self.steps))
+    }
+    /// Whether no sample is far beyond white or black, before it is cut: there decoders differ.
+    pub fn is_tame(&self) -> bool {
+        self.blocks.iter().all(|block| cosine::is_tame(block, &self.steps))
+    }
+}
