@@ -7,7 +7,9 @@ JAVASCRIPT := target/javascript/.ready
 PEERS_PYTHON := target/peers/.ready
 CLIPS ?= clips/1.mp4 clips/2.mp4 clips/3.mp4 clips/4.mp4
 
-.PHONY: help run demo test lint bench bench-deps build-deps test-deps wasm-target
+FUZZ_SECONDS ?= 60
+
+.PHONY: help run demo test lint bench fuzz sanitize bench-deps build-deps test-deps wasm-target
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,7 @@ test: build-deps test-deps wasm-target $(PYTHON) $(JAVASCRIPT) ## All tests, aft
 lint: export TESSERA_SKIP_WEB := 1
 lint: build-deps wasm-target ## Formatting, clippy and docs, without a warning
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p tessera-web -p tessera-mosaic --target $(WASM) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
@@ -34,6 +37,19 @@ lint: build-deps wasm-target ## Formatting, clippy and docs, without a warning
 bench: build-deps wasm-target $(if $(filter 1,$(PEERS)),bench-deps $(PEERS_PYTHON)) ## What a mosaic costs: a table, target/bench/results.json, bench/report.html; PEERS=1 sets OpenCV, ffmpeg and grpcio beside it
 	$(CARGO) build --release -p tessera-server -p tessera-client -p tessera-bench
 	$(CARGO) run --release -q -p tessera-bench -- run $(if $(filter 1,$(PEERS)),--peers) $(BENCH_FLAGS)
+
+fuzz: ## Frames of any bytes into the core, FUZZ_SECONDS=60 for each of four targets
+	@scripts/fuzz.sh $(FUZZ_SECONDS) probe tile transcode decode
+
+# Each sees what the other does not: bytes beyond a buffer, and bytes that nobody wrote.
+sanitize: export SKIP_E2E := 1
+sanitize: ## The core's tests under the address sanitizer, those of unsafe code under valgrind too, and Miri if it is there
+	RUSTFLAGS=-Zsanitizer=address scripts/sanitized.sh $(CARGO) test -q -p tessera-mosaic --lib --tests --target-dir target/sanitize
+	@scripts/install.sh valgrind:valgrind
+	env CARGO_TARGET_$$(rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER="valgrind -q --error-exitcode=1" \
+	  $(CARGO) test -q -p tessera-mosaic --lib -- simd interleave agree
+	@if cargo +nightly miri --version >/dev/null 2>&1; then cargo +nightly miri test -p tessera-mosaic --lib interleave; \
+	else echo "no Miri here: rustup +nightly component add miri"; fi
 
 build-deps:
 	@scripts/install.sh c++:g++

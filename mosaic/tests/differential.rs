@@ -174,6 +174,25 @@ fn three_components_without_a_transform_are_red_green_and_blue() {
     }
 }
 
+/// Each block adds to the DC coefficient until it times its step has more than 32 bits. It is no picture, and no panic,
+/// in builds that count overflows either.
+#[test]
+fn sums_that_overflow_in_zune_jpeg_are_no_panic() {
+    let block = |n: usize| std::array::from_fn(|at| if at == 0 { 32767 * n as i32 } else { 0 });
+    let component = Component {
+        factors: (1, 1),
+        steps: [255; 64],
+        across: 24,
+        blocks: (1..=24 * 24).map(block).collect(),
+    };
+    let components = vec![component; 3];
+    let jpeg = Coefficients { width: 192, height: 192, components }.write(&any_tables(), 0);
+    let mut adobe = Vec::new();
+    coefficients::segment(&mut adobe, 0xEE, b"Adobe\0\x64\0\0\0\0\0");
+    let rgb = [&jpeg[..2], &adobe, &jpeg[2..]].concat();
+    assert!(Ingest::default().decode(&rgb.into()).is_ok());
+}
+
 #[test]
 fn the_tile_of_a_decoded_frame_is_that_of_its_picture() {
     for quality in [1, 40, 85, 100] {
