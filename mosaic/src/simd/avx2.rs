@@ -1,8 +1,8 @@
 //! x86-64 with AVX2 and the bit instructions that came with it.
 //!
-//! A pass of the DCT works on eight columns side by side. Each output is a sum of products of 16 bits, which one
-//! instruction makes two of and adds: so the constants of the plain version's steps are multiplied out here. Integers
-//! wrap, so the sums are the same.
+//! A pass of the DCT works on eight columns of two blocks side by side. Each output is a sum of products of 16 bits, of
+//! which one instruction makes two and adds them: so the constants of the plain version's steps are multiplied out here.
+//! Integers wrap, so the sums are the same.
 
 #![allow(unsafe_code)] // calling what was compiled for a processor that has to be asked for first; loads and stores
 
