@@ -173,3 +173,12 @@ fn rgb_to_ycbcr([r, g, b]: [u8; 3]) -> [u8; 3] {
     let cr = 32768 * r - 27439 * g - 5329 * b + CENTRE + HALF - 1;
     [y, cb, cr].map(|sample| (sample >> 16).cast_unsigned() as u8)
 }
+
+#[cfg(test)]
+impl Picture {
+    /// Noise of full contrast: every length of code comes up.
+    pub(crate) fn noise(width: u32, height: u32) -> Self {
+        let samples = (0..width * height * 3).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8);
+        Self::from_rgb(width, height, &samples.collect::<Vec<_>>()).unwrap()
+    }
+}

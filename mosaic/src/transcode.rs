@@ -246,6 +246,52 @@ impl Requantiser {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Quality;
+    use crate::limits::Limits;
+    use crate::picture::Picture;
+    use crate::segments::Segments;
+    use crate::simd::Plain;
+    use crate::tables::{CHROMA_AC, CHROMA_DC, LUMA_AC, LUMA_DC};
+    use crate::{encode, probe::probe};
+
+    #[test]
+    fn plain_and_wide_vectors_agree_on_frames_with_a_bit_that_is_wrong() {
+        let decoders = [(LUMA_DC, LUMA_AC), (CHROMA_DC, CHROMA_AC), (CHROMA_DC, CHROMA_AC)]
+            .map(|(dc, ac)| Arc::new(Decoder::new(&dc, &ac)));
+        for (from, to) in [(85, 85), (95, 50), (50, 100)] {
+            let [from, to] = [from, to].map(|quality| Quality::new(quality).unwrap());
+            let jpeg = encode::jpeg(&Picture::noise(64, 64), from);
+            let data = probe(&jpeg, &Limits::default()).unwrap().scans[0].data.clone();
+            let mut data = jpeg[data].to_vec();
+            let [luma, chroma] = [0, 1].map(|n| (quantisation(from)[n], quantisation(to)[n]));
+            let requantisers = [luma, chroma, chroma].map(|(from, to)| Requantiser::new(&from, &to));
+            let transcoded = |segments: &Segments, is_wide: bool| {
+                let mut writer = RowWriter::default();
+                let work = Transcode {
+                    readers: segments.readers(),
+                    interval: 4,
+                    decoders: &decoders,
+                    requantisers: &requantisers,
+                    writer: &mut writer,
+                    mcus: (4, 4),
+                };
+                let result = if is_wide { simd::widest(work) } else { work.run(Plain) };
+                (result, writer.scan().to_vec(), writer.ends().to_vec())
+            };
+            let mut segments = Segments::default();
+            let (mut taken, mut refused) = (0, 0);
+            for bit in (0..data.len() * 8).step_by(13) {
+                data[bit / 8] ^= 0x80 >> (bit % 8);
+                if segments.read(&data, 4).is_ok() {
+                    let plain = transcoded(&segments, false);
+                    assert_eq!(plain, transcoded(&segments, true), "from {from:?} to {to:?}, bit {bit}");
+                    *if plain.0.is_ok() { &mut taken } else { &mut refused } += 1;
+                }
+                data[bit / 8] ^= 0x80 >> (bit % 8);
+            }
+            assert!(taken > 0 && refused > 0, "{taken} taken, {refused} refused");
+        }
+    }
 
     #[test]
     fn requantisation_is_multiplication_and_division_rounded_to_the_nearest_and_halves_towards_zero() {

@@ -152,3 +152,43 @@ impl Loop for Check<'_> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Quality, TileFormat, TileSize};
+    use crate::picture::Picture;
+    use crate::rows::RowWriter;
+    use crate::simd::Plain;
+    use crate::tile::Tile;
+
+    /// The verdict of both.
+    fn verdicts(scan: &[u8], rows: usize, mcus: u32) -> Option<[bool; 2]> {
+        let mut segments = Segments::default();
+        segments.read(scan, rows).ok()?;
+        let check = || Check { segments: &segments, mcus };
+        Some([check().run(Plain), simd::widest(check())])
+    }
+
+    #[test]
+    fn plain_and_wide_vectors_agree_on_tiles_with_a_bit_that_is_wrong() {
+        let size = TileSize::new(64, 64).unwrap();
+        for quality in [1, 50, 85, 100] {
+            let format = TileFormat { size, quality: Quality::new(quality).unwrap() };
+            let tile = Tile::encode(&Picture::noise(64, 64), format, &mut RowWriter::default());
+            // Without EOI, as a scan's data is.
+            let mut scan = tile.segments().0.strip_suffix(&[0xFF, 0xD9]).unwrap().to_vec();
+            assert_eq!(verdicts(&scan, 4, 4), Some([true, true]));
+            let mut refused = 0;
+            for bit in (0..scan.len() * 8).step_by(3) {
+                scan[bit / 8] ^= 0x80 >> (bit % 8);
+                if let Some([plain, wide]) = verdicts(&scan, 4, 4) {
+                    assert_eq!(plain, wide, "quality {quality}, bit {bit}");
+                    refused += u32::from(!plain);
+                }
+                scan[bit / 8] ^= 0x80 >> (bit % 8);
+            }
+            assert!(refused > 0);
+        }
+    }
+}
