@@ -6,16 +6,18 @@ use tessera_client::bench::{BenchResult, ServerCost};
 use crate::results::Curve;
 use crate::server::Server;
 use crate::setup::Setup;
+use crate::stats::median;
 
 /// Grids of 2x2 to 7x7, full.
 const PARTICIPANTS: [u32; 6] = [4, 9, 16, 25, 36, 49];
-const VIEWERS: [u32; 6] = [1, 10, 25, 50, 100, 200];
+/// Each is compared with half of them.
+const VIEWERS: [u32; 6] = [2, 10, 24, 50, 100, 200];
 /// Mosaics a second for all viewers together: the same bytes, however many they are, or few viewers would be served by a
 /// processor that mostly sleeps, whose caches are cold. It is about half of what one core sends.
 const MOSAICS: u32 = 1000;
-/// And for one of them at most.
-const MOST_FPS: u32 = 200;
 const SECONDS: &str = "5";
+/// The difference of two measurements is small beside either: the median of so many.
+const ROUNDS: usize = 3;
 /// What a viewer may take of the server's memory.
 const MEMORY_LIMIT_KB: f64 = 1000.0;
 
@@ -54,22 +56,30 @@ fn participants(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result
     })
 }
 
-/// The cost of viewers, over what the server has to do without any.
+/// What the second half of the viewers costs: the first has the mosaic made, which is one for all.
 fn viewers(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result<[Curve; 2]> {
     let (mut cpu, mut memory) = (Vec::new(), Vec::new());
     let mut first = None;
     for viewers in VIEWERS {
-        let fps = (MOSAICS / viewers).min(MOST_FPS);
-        let nobody = watched_by(setup, 0, fps, progress)?;
-        let (result, idle) = (watched_by(setup, viewers, fps, progress)?, cost(&nobody)?);
-        let (cost, number) = (cost(&result)?, f64::from(viewers));
-        let spent = cost.cpu_seconds - idle.cpu_seconds * result.seconds / nobody.seconds;
-        cpu.push((number, spent * 1e9 / (result.mosaic_bytes as f64 / 1e3)));
-        // The first one's has what mosaics need, whoever watches.
-        let one = *first.get_or_insert(cost.memory.loaded as f64);
-        if viewers > 1 {
-            memory.push((number, (cost.memory.loaded as f64 - one) / (number - 1.0) / 1e3));
+        let (fps, half) = (MOSAICS / viewers, viewers / 2);
+        let mut rounds = Vec::new();
+        let mut loaded = Vec::new();
+        for _ in 0..ROUNDS {
+            let few = watched_by(setup, half, fps, progress)?;
+            let all = watched_by(setup, viewers, fps, progress)?;
+            let (few_cost, all_cost) = (cost(&few)?, cost(&all)?);
+            let spent = all_cost.cpu_seconds / all.seconds - few_cost.cpu_seconds / few.seconds;
+            let bytes = all.mosaic_bytes as f64 / all.seconds - few.mosaic_bytes as f64 / few.seconds;
+            rounds.push(spent * 1e9 / (bytes / 1e3));
+            loaded.push(all_cost.memory.loaded as f64);
+            if half == 1 {
+                first.get_or_insert(few_cost.memory.loaded as f64);
+            }
         }
+        cpu.push((f64::from(viewers), median(&mut rounds)));
+        // The first one's has what mosaics need, whoever watches.
+        let one = first.context("no single viewer was measured")?;
+        memory.push((f64::from(viewers), (median(&mut loaded) - one) / f64::from(viewers - 1) / 1e3));
     }
     let curve = |name: &str, y: &str, limit, points| Curve {
         name: name.to_owned(),
@@ -79,7 +89,7 @@ fn viewers(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result<[Cur
         points,
     };
     Ok([
-        curve("Sending a byte, as viewers come", "ns of CPU a kB sent", None, cpu),
+        curve("Sending a byte, as viewers come", "ns of CPU a kB sent to the second half of them", None, cpu),
         curve("Memory, as viewers come", "kB of the server's memory a viewer", Some(MEMORY_LIMIT_KB), memory),
     ])
 }

@@ -31,7 +31,7 @@ impl Server {
         let mut command = on_core(setup.core, &setup.server);
         command
             .args(["--listen", "127.0.0.1:0", "--grid", grid, "--tile", tile])
-            .args(["--quality", "85", "--fit", "stretch", "--max-fps", "200", "--log", "text"])
+            .args(["--quality", "85", "--fit", "stretch", "--max-fps", "1000", "--log", "text"])
             .env("RUST_LOG", "info")
             .stderr(Stdio::piped());
         Self::start(command, |process| process.stderr.take())

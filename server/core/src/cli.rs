@@ -1,15 +1,18 @@
 //! Flags and environment variables as they are typed; [`Config`] is what they mean.
 
+mod printed;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, ValueEnum};
-use tessera_mosaic::{Fit, Grid, Limits, Quality, TileFormat, TileSize, TileSpec};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use tessera_mosaic::{Fit, Grid, Quality, TileFormat, TileSize, TileSpec};
 
 use crate::config::{CertificateSource, Config, Guard, Listen, LogFormat, Plain, Tls};
 use crate::guard::{HostName, Origin};
+use crate::limits::Limits;
 
 /// A video call over plain gRPC: one binary, one TCP port, one picture.
 ///
@@ -42,10 +45,6 @@ pub struct Cli {
     #[arg(long, env = "TESSERA_MAX_FPS", value_name = "N", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=1000))]
     max_fps: u32,
 
-    /// The largest frame that is taken, in bytes, 1024 to 67108864
-    #[arg(long, env = "TESSERA_MAX_FRAME_BYTES", value_name = "BYTES", default_value = "4194304", value_parser = clap::value_parser!(u32).range(1024..=67_108_864))]
-    max_frame_bytes: u32,
-
     /// The form of the log, on standard error; RUST_LOG chooses what is in it
     #[arg(long, env = "TESSERA_LOG", value_enum, default_value = "text")]
     log: LogFormat,
@@ -55,6 +54,13 @@ pub struct Cli {
 
     #[command(flatten)]
     guard: GuardFlags,
+
+    #[command(flatten)]
+    limits: Limits,
+
+    /// Say what all of these come to, and where from, and end
+    #[arg(long, env = "TESSERA_PRINT_CONFIG", value_parser = BoolishValueParser::new())]
+    print_config: bool,
 }
 
 /// TLS, which browsers want before they give a camera to a page of another machine.
@@ -128,7 +134,34 @@ fn quality(text: &str) -> Result<Quality, String> {
     text.parse().ok().and_then(Quality::new).ok_or_else(|| "a quality is 1 to 100".to_owned())
 }
 
+/// What the program is asked to do.
+#[derive(Debug)]
+pub enum Order {
+    /// Serve, so.
+    Serve(Box<Config>),
+    /// Say this and end.
+    Say(String),
+}
+
 impl Cli {
+    /// Reads the program's own arguments.
+    ///
+    /// # Errors
+    ///
+    /// When they are wrong, or contradict each other; also what `--help` and `--version` say.
+    pub fn order() -> Result<Order, clap::Error> {
+        let command = Self::command();
+        let matches = command.clone().try_get_matches()?;
+        let cli = Self::from_arg_matches(&matches)?;
+        let asked = cli.print_config;
+        let config = cli.into_config()?;
+        Ok(if asked {
+            Order::Say(printed::printed(&command, &matches))
+        } else {
+            Order::Serve(Box::new(config))
+        })
+    }
+
     /// What the flags mean. Every single one has been checked when it was parsed.
     ///
     /// # Errors
@@ -150,7 +183,7 @@ impl Cli {
             grid: self.grid,
             tile: TileSpec { format: TileFormat { size: self.tile, quality: self.quality }, fit },
             max_fps: self.max_fps,
-            limits: Limits { bytes: self.max_frame_bytes as usize, ..Limits::default() },
+            limits: self.limits,
             log: self.log,
             tls: self
                 .tls
@@ -206,7 +239,7 @@ mod tests {
         assert_eq!(config.tile.format.size.to_string(), "640x480");
         assert_eq!((config.grid.side(), config.tile.format.quality.get()), (2, 85));
         assert!(config.listen.is_default && config.listen.addresses.iter().all(|a| a.ip().is_loopback()));
-        assert_eq!(config.limits, Limits::default());
+        assert_eq!(format!("{:?}", config.limits), format!("{:?}", Limits::default()));
     }
 
     #[test]

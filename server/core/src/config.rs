@@ -4,9 +4,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use tessera_mosaic::{Grid, Limits, TileSpec};
+use tessera_mosaic::{Grid, TileSpec};
 
 use crate::guard::{HostName, Origin};
+use crate::limits::Limits;
 
 /// The port of the original.
 const PORT: u16 = 50051;
@@ -22,7 +23,7 @@ pub struct Config {
     pub tile: TileSpec,
     /// The most mosaics a second for a viewer of WatchMosaic; 1 to 1000.
     pub max_fps: u32,
-    /// Bounds of the frames that are taken.
+    /// What one guest may take.
     pub limits: Limits,
     /// The form of the log.
     pub log: LogFormat,

@@ -22,9 +22,11 @@
 
 mod cli;
 mod config;
+mod counters;
 mod fanout;
 mod guard;
 mod http;
+mod limits;
 mod listen;
 mod lobby;
 mod log;
@@ -40,19 +42,21 @@ mod service;
 mod shutdown;
 mod tls;
 
+use std::io::{ErrorKind, Write as _, stdout};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use clap::Parser;
 use tokio::net::TcpListener;
 pub use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-pub use cli::Cli;
+pub use cli::{Cli, Order};
 pub use config::{CertificateSource, Config, Guard, Listen, LogFormat, Plain, Tls};
+pub use counters::{Counters, Held};
 pub use guard::{HostName, HostNameError, Origin, OriginError};
+pub use limits::{CallLimits, ConnectionLimits, FrameLimits, Limits, RoomLimits};
 pub use page::{File, Page};
 pub use shutdown::Signals;
 
@@ -65,7 +69,10 @@ use service::Service;
 ///
 /// Wrong flags end it with 2 and a message, anything that fails later with 1.
 pub fn main(page: Page) -> ExitCode {
-    let config = Cli::parse().into_config().unwrap_or_else(|error| error.exit());
+    let config = match Cli::order().unwrap_or_else(|error| error.exit()) {
+        Order::Serve(config) => config,
+        Order::Say(text) => return say(&text),
+    };
     log::init(config.log);
     match run(&config, page) {
         Ok(()) => ExitCode::SUCCESS,
@@ -73,6 +80,14 @@ pub fn main(page: Page) -> ExitCode {
             error!("{error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Gives `text` to standard output. A reader who has seen enough is no failure.
+fn say(text: &str) -> ExitCode {
+    match stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
     }
 }
 
@@ -97,6 +112,7 @@ pub struct Server {
     max_frame_bytes: usize,
     tls: Option<tls::Tls>,
     guard: guard::Guard,
+    counters: Counters,
 }
 
 impl Server {
@@ -110,14 +126,27 @@ impl Server {
         let tls = tls::Tls::open(&config.tls, &config.guard.hosts).context("no TLS")?;
         let guard = guard::Guard::new(&config.guard, tls.as_ref());
         let listeners = listen::bind(&config.listen).await?;
-        let pool = Arc::new(Pool::new(config.limits));
+        let pool = Arc::new(Pool::new((&config.limits.frames).into()));
         let service = Service {
             lobby: Arc::new(Lobby::new(config.grid, config.tile, &pool, service::envelope)),
             pool,
             max_fps: config.max_fps,
             stopping: CancellationToken::new(),
         };
-        Ok(Self { listeners, service, page, max_frame_bytes: config.limits.bytes, tls, guard })
+        Ok(Self {
+            listeners,
+            service,
+            page,
+            max_frame_bytes: config.limits.frames.max_frame_bytes as usize,
+            tls,
+            guard,
+            counters: Counters::default(),
+        })
+    }
+
+    /// Counts what the server holds, from now to its end.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
     }
 
     /// The addresses that are listened on, with the port that the system chose where 0 was asked for.
@@ -169,6 +198,7 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
     use tracing::Level;
 
     use super::*;

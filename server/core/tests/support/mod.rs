@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use tessera_mosaic::{Fit, Grid, Limits, Picture, Quality, TileFormat, TileSize, TileSpec, encode_jpeg};
-use tessera_server_core::{CancellationToken, Config, Guard, Listen, LogFormat, Page, Server, Tls};
+use tessera_mosaic::{Fit, Grid, Picture, Quality, TileFormat, TileSize, TileSpec, encode_jpeg};
+use tessera_server_core::{CancellationToken, Config, Guard, Limits, Listen, LogFormat, Page, Server, Tls};
 use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
 use tessera_wire::{FrameRequest, FrameResponse, WatchMosaicRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
