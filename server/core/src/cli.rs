@@ -1,5 +1,6 @@
 //! Flags and environment variables as they are typed; [`Config`] is what they mean.
 
+mod invite;
 mod printed;
 
 use std::net::SocketAddr;
@@ -7,19 +8,24 @@ use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use tessera_mosaic::{Fit, Grid, Quality, TileFormat, TileSize, TileSpec};
 
 use crate::config::{CertificateSource, Config, Guard, Listen, LogFormat, Plain, Tls};
 use crate::guard::{HostName, Origin};
 use crate::limits::Limits;
+pub use invite::{InviteArgs, KeyArgs};
 
 /// A video call over plain gRPC: one binary, one TCP port, one picture.
 ///
 /// Everybody sends JPEG frames, everybody gets one mosaic of them back.
 #[derive(Debug, Parser)]
-#[command(name = "tessera-server", version)]
+#[command(name = "tessera-server", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// Address and port to listen on; may be given more than once, or with commas between [default:
     /// 127.0.0.1:50051 and [::1]:50051, this machine only; [::]:50051 is for everybody]
     #[arg(long, env = "TESSERA_LISTEN", value_name = "ADDRESS:PORT", value_delimiter = ',')]
@@ -50,6 +56,9 @@ pub struct Cli {
     log: LogFormat,
 
     #[command(flatten)]
+    access: AccessFlags,
+
+    #[command(flatten)]
     tls: TlsFlags,
 
     #[command(flatten)]
@@ -61,6 +70,29 @@ pub struct Cli {
     /// Say what all of these come to, and where from, and end
     #[arg(long, env = "TESSERA_PRINT_CONFIG", value_parser = BoolishValueParser::new())]
     print_config: bool,
+}
+
+/// What the program does instead of serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a link into a room, with a token that says who may what and for how long
+    Invite(InviteArgs),
+    /// Write a fresh secret for --key-file
+    Key(KeyArgs),
+}
+
+/// Who may come in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Access")]
+struct AccessFlags {
+    /// Let in only those who bring a token that was signed with this secret, as `tessera-server invite` makes them;
+    /// `tessera-server key FILE` makes one. Read again when it changes: old tokens are void then
+    #[arg(long, env = "TESSERA_KEY_FILE", value_name = "FILE")]
+    key_file: Option<PathBuf>,
+
+    /// Let everybody in who reaches the server, also from other machines
+    #[arg(long, env = "TESSERA_INSECURE", value_parser = BoolishValueParser::new())]
+    insecure: bool,
 }
 
 /// TLS, which browsers want before they give a camera to a page of another machine.
@@ -141,6 +173,10 @@ pub enum Order {
     Serve(Box<Config>),
     /// Say this and end.
     Say(String),
+    /// Make a link.
+    Invite(InviteArgs),
+    /// Make a secret.
+    Key(KeyArgs),
 }
 
 impl Cli {
@@ -152,7 +188,12 @@ impl Cli {
     pub fn order() -> Result<Order, clap::Error> {
         let command = Self::command();
         let matches = command.clone().try_get_matches()?;
-        let cli = Self::from_arg_matches(&matches)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        match cli.command.take() {
+            Some(Command::Invite(args)) => return Ok(Order::Invite(args)),
+            Some(Command::Key(args)) => return Ok(Order::Key(args)),
+            None => {}
+        }
         let asked = cli.print_config;
         let config = cli.into_config()?;
         Ok(if asked {
@@ -178,6 +219,8 @@ impl Cli {
         } else {
             Listen { addresses: self.listen, is_default: false }
         };
+        let conflict = |why| Self::command().error(ErrorKind::ArgumentConflict, why);
+        self.access.check(&listen).map_err(conflict)?;
         Ok(Config {
             listen,
             grid: self.grid,
@@ -185,12 +228,24 @@ impl Cli {
             max_fps: self.max_fps,
             limits: self.limits,
             log: self.log,
-            tls: self
-                .tls
-                .into_config()
-                .map_err(|why| Self::command().error(ErrorKind::ArgumentConflict, why))?,
+            tls: self.tls.into_config().map_err(|why| conflict(why.to_owned()))?,
             guard: Guard { origins: self.guard.allow_origin, hosts: self.guard.host },
+            key_file: self.access.key_file,
         })
+    }
+}
+
+impl AccessFlags {
+    /// Whether it was said who may come in from other machines.
+    fn check(&self, listen: &Listen) -> Result<(), String> {
+        let open = listen.addresses.iter().find(|address| !address.ip().to_canonical().is_loopback());
+        match open {
+            Some(address) if self.key_file.is_none() && !self.insecure => Err(format!(
+                "--listen {address} is open to other machines: add --key-file FILE to let in only those whom you invite \
+                 (`tessera-server key FILE` makes one), or --insecure to let in everybody"
+            )),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -281,6 +336,19 @@ mod tests {
             let expected = format!("TESSERA_{}", long.replace('-', "_").to_uppercase());
             assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(expected.as_str()), "--{long}");
         }
+    }
+
+    #[test]
+    fn whoever_listens_for_other_machines_says_who_may_come_in() {
+        for address in ["0.0.0.0:1", "[::]:1", "192.168.0.7:1"] {
+            let message = parse(&["--listen", address]).unwrap_err();
+            for part in [address, "--key-file", "--insecure"] {
+                assert!(message.contains(part), "{part} in: {message}");
+            }
+            assert!(parse(&["--listen", address, "--insecure"]).is_ok());
+            assert!(parse(&["--listen", address, "--key-file", "k"]).unwrap().key_file.is_some());
+        }
+        assert!(parse(&["--listen", "127.0.0.9:1,[::1]:1,[::ffff:127.0.0.1]:1"]).is_ok());
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Config {
     pub tls: Tls,
     /// Whom browsers may call this server for.
     pub guard: Guard,
+    /// The secret that makes rooms private; without it they are open to whoever reaches the server.
+    pub key_file: Option<PathBuf>,
 }
 
 /// TLS on the one port.

@@ -32,6 +32,8 @@ pub(crate) struct Mosaic {
     pub(crate) layout_version: u64,
     /// The taken places, by slot.
     pub(crate) places: Vec<Place>,
+    /// Nobody comes into the room but hosts and those who come back.
+    pub(crate) is_locked: bool,
     /// The slots that were stale when it was spliced, in order.
     pub(crate) stale: Vec<Slot>,
     /// The JPEG in its envelope, in one piece: every viewer gets these very bytes.
@@ -131,6 +133,7 @@ impl Fanout {
             layout: snapshot.layout,
             layout_version: snapshot.layout_version,
             places: snapshot.places,
+            is_locked: snapshot.is_locked,
             stale,
             message: message.into(),
             jpeg,

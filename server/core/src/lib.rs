@@ -20,6 +20,7 @@
 // `expect` with the reason why it holds, or an error; casts that say what they do.
 #![warn(clippy::unwrap_used, clippy::cast_sign_loss)]
 
+mod access;
 mod cli;
 mod config;
 mod counters;
@@ -31,6 +32,7 @@ mod listen;
 mod lobby;
 mod log;
 mod names;
+mod pace;
 mod page;
 mod peer;
 mod piece;
@@ -42,17 +44,19 @@ mod service;
 mod shutdown;
 mod tls;
 
-use std::io::{ErrorKind, Write as _, stdout};
+use std::io::{ErrorKind, Write as _, stderr, stdout};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 pub use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-pub use cli::{Cli, Order};
+pub use access::Role;
+pub use cli::{Cli, Command, InviteArgs, KeyArgs, Order};
 pub use config::{CertificateSource, Config, Guard, Listen, LogFormat, Plain, Tls};
 pub use counters::{Counters, Held};
 pub use guard::{HostName, HostNameError, Origin, OriginError};
@@ -60,8 +64,9 @@ pub use limits::{CallLimits, ConnectionLimits, FrameLimits, Limits, RoomLimits};
 pub use page::{File, Page};
 pub use shutdown::Signals;
 
+use access::{Access, KeyError, Keys};
 use listen::Serving;
-use lobby::Lobby;
+use lobby::{Lobby, Plan};
 use pool::Pool;
 use service::Service;
 
@@ -72,6 +77,8 @@ pub fn main(page: Page) -> ExitCode {
     let config = match Cli::order().unwrap_or_else(|error| error.exit()) {
         Order::Serve(config) => config,
         Order::Say(text) => return say(&text),
+        Order::Invite(invite) => return told(invite.link(SystemTime::now()).map(|link| say(&link))),
+        Order::Key(key) => return told(access::create_key(&key.file).map(|()| ExitCode::SUCCESS)),
     };
     log::init(config.log);
     match run(&config, page) {
@@ -81,6 +88,15 @@ pub fn main(page: Page) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The exit code, or why there is none, as people read it.
+fn told(result: Result<ExitCode, KeyError>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        // Where nobody reads what went wrong, the code says that something did.
+        let _unread = writeln!(stderr(), "error: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 /// Gives `text` to standard output. A reader who has seen enough is no failure.
@@ -126,10 +142,25 @@ impl Server {
         let tls = tls::Tls::open(&config.tls, &config.guard.hosts).context("no TLS")?;
         let guard = guard::Guard::new(&config.guard, tls.as_ref());
         let listeners = listen::bind(&config.listen).await?;
-        let pool = Arc::new(Pool::new((&config.limits.frames).into()));
+        let access = match &config.key_file {
+            Some(file) => Access::with_keys(Keys::open(file)?),
+            None => Access::default(),
+        };
+        let (limits, counters) = (config.limits.clone(), Counters::default());
+        let pool = Arc::new(Pool::new(&limits.frames));
+        let plan = Plan {
+            grid: config.grid,
+            tile: config.tile,
+            pool: Arc::clone(&pool),
+            wrap: service::envelope,
+            limits: limits.clone(),
+            counters: counters.clone(),
+        };
         let service = Service {
-            lobby: Arc::new(Lobby::new(config.grid, config.tile, &pool, service::envelope)),
+            lobby: Lobby::new(plan),
             pool,
+            access,
+            limits: limits.calls,
             max_fps: config.max_fps,
             stopping: CancellationToken::new(),
         };
@@ -140,7 +171,7 @@ impl Server {
             max_frame_bytes: config.limits.frames.max_frame_bytes as usize,
             tls,
             guard,
-            counters: Counters::default(),
+            counters,
         })
     }
 
@@ -158,6 +189,7 @@ impl Server {
     /// ended, or after 5 seconds.
     pub async fn serve(self, stopping: CancellationToken) {
         self.announce();
+        let access = self.service.access.clone();
         let service = Service { stopping: stopping.clone(), ..self.service };
         let router = self.guard.around(http::router(service, self.page, self.max_frame_bytes));
         let door = self.tls.as_ref().map(|tls| tls.door().clone());
@@ -171,6 +203,7 @@ impl Server {
         tokio::select! {
             () = served => {}
             () = kept.instrument(info_span!("certificate")) => {}
+            () = access.keep().instrument(info_span!("key")) => {}
         }
     }
 
@@ -205,7 +238,7 @@ mod tests {
 
     /// What a server with these flags says when it starts on any address.
     async fn announced(flags: &[&str]) -> String {
-        let words = ["tessera-server", "--listen", "0.0.0.0:0"].iter().chain(flags);
+        let words = ["tessera-server", "--insecure", "--listen", "0.0.0.0:0"].iter().chain(flags);
         let config = Cli::try_parse_from(words).unwrap().into_config().unwrap();
         let server = Server::bind(&config, Page::absent("built for a test")).await.unwrap();
         log::logged(Level::INFO, || server.announce())

@@ -1,6 +1,7 @@
 //! Names that come from outside, checked once: client ids, display names, rooms, sessions.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use constant_time_eq::constant_time_eq_16;
@@ -29,6 +30,14 @@ impl ClientId {
     }
 }
 
+impl FromStr for ClientId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::new(text)
+    }
+}
+
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -46,10 +55,24 @@ impl DisplayName {
     ///
     /// [`NameError`] when it is too long or has a forbidden character.
     pub(crate) fn new(text: &str, id: &ClientId) -> Result<Self, NameError> {
-        match check_name(text) {
-            Err(NameError::Empty) => Ok(Self(id.0.clone())),
-            checked => checked.map(|name| Self(name.into())),
+        match text.parse() {
+            Err(NameError::Empty) => Ok(id.into()),
+            checked => checked,
         }
+    }
+}
+
+impl From<&ClientId> for DisplayName {
+    fn from(id: &ClientId) -> Self {
+        Self(Arc::clone(&id.0))
+    }
+}
+
+impl FromStr for DisplayName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        check_name(text).map(|name| Self(name.into()))
     }
 }
 
@@ -79,6 +102,14 @@ impl RoomId {
             Err(NameError::Empty) => Ok(Self::main()),
             checked => checked.map(|name| Self(name.into())),
         }
+    }
+}
+
+impl FromStr for RoomId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::new(text)
     }
 }
 

@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use tracing::error;
 
+use crate::limits::FrameLimits;
 use crate::piece::Piece;
 
 /// Makes tiles of frames.
@@ -31,10 +32,11 @@ pub(crate) enum PoolError {
 }
 
 impl Pool {
-    /// A pool of as many workers as there are processors.
-    pub(crate) fn new(limits: Limits) -> Self {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { limits, permits: Arc::new(Semaphore::new(workers)), rested: Arc::default() }
+    /// A pool of as many workers as the limits say, or as there are processors.
+    pub(crate) fn new(limits: &FrameLimits) -> Self {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = limits.decoders.map_or_else(processors, |workers| workers as usize);
+        Self { limits: limits.into(), permits: Arc::new(Semaphore::new(workers)), rested: Arc::default() }
     }
 
     /// Makes a tile of `jpeg`, when it is its turn.

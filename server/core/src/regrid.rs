@@ -52,20 +52,18 @@ async fn remake(seats: &Seats, pool: &Pool, fit: Fit, missing: Missing) {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use tessera_mosaic::{Canvas, Grid, Layout, Limits, Picture, Quality, TileFormat, TileSize, encode_jpeg};
+    use tessera_mosaic::{Canvas, Grid, Layout, Picture, Quality, TileFormat, TileSize, encode_jpeg};
     use tokio_util::task::AbortOnDropHandle;
 
     use super::*;
-    use crate::names::{ClientId, DisplayName, RoomId};
+    use crate::limits::Limits;
     use crate::peer::Peer;
-    use crate::room::{Join, Room, Stamp};
+    use crate::room::{Join, Stamp};
     use crate::seat::Seat;
 
     fn sit(seats: &Arc<Seats>, id: &str) -> Seat {
-        let id = ClientId::new(id).unwrap();
-        let name = DisplayName::new("", &id).unwrap();
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
-        seats.take(Join { id, name, session: None, preferred: None }, peer).unwrap()
+        seats.take(Join::of(id), peer, || true).unwrap()
     }
 
     async fn until(seats: &Seats, side: u32) {
@@ -78,8 +76,8 @@ mod tests {
         let format =
             TileFormat { size: TileSize::new(160, 128).unwrap(), quality: Quality::new(85).unwrap() };
         let canvas = Canvas::new(Layout { grid: Grid::new(2).unwrap(), format });
-        let seats = Seats::new(RoomId::main(), Room::new(canvas));
-        let pool = Arc::new(Pool::new(Limits::default()));
+        let seats = Seats::of(canvas);
+        let pool = Arc::new(Pool::new(&Limits::default().frames));
         let task = regrid(Arc::clone(&seats), Arc::clone(&pool), Fit::Contain);
         let _task = AbortOnDropHandle::new(tokio::spawn(task));
 

@@ -1,6 +1,8 @@
 //! One call: who sits where and what each tile shows. Pure: time is an argument, there is no IO.
 
 mod growth;
+mod joining;
+mod occupant;
 mod seating;
 
 use std::collections::VecDeque;
@@ -11,19 +13,42 @@ use bytes::Bytes;
 use tessera_mosaic::{Canvas, Grid, Layout, Slot, TileFormat};
 use thiserror::Error;
 
+use crate::limits::Limits;
 use crate::names::{ClientId, DisplayName, Session};
 use crate::piece::Piece;
 use growth::Growth;
-use seating::{Seating, Taken};
+pub(crate) use joining::{Departure, Join, JoinError};
+use occupant::{Coming, Frame, Occupant, Shown};
+use seating::Seating;
 
 /// How long a slot is kept for somebody whose connection broke.
 pub(crate) const KEPT: Duration = Duration::from_secs(30);
-/// How long somebody may say nothing before the tile is marked stale.
-pub(crate) const STALE: Duration = Duration::from_secs(3);
-/// So many refused frames in a row end the stream that holds the seat.
-pub(crate) const MAX_REFUSALS: u32 = 20;
 /// So many of those who left are remembered for the log.
 const DEPARTED: usize = 16;
+
+/// What a room allows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Seats that may be taken at a time.
+    pub(crate) seats: usize,
+    /// How long somebody may say nothing before the tile is marked stale.
+    pub(crate) stale_after: Duration,
+    /// And before the hold is to be ended.
+    pub(crate) silent_after: Duration,
+    /// So many refused frames in a row end the stream that holds the seat.
+    pub(crate) max_refusals: u32,
+}
+
+impl From<&Limits> for Rules {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            seats: limits.rooms.max_seats as usize,
+            stale_after: limits.calls.stale_after,
+            silent_after: limits.calls.silent_after,
+            max_refusals: limits.frames.max_refusals,
+        }
+    }
+}
 
 /// One hold of a seat: from a join to its end. Never used twice, so that a stream which lost its seat to
 /// another cannot touch it any more.
@@ -33,12 +58,16 @@ pub(crate) struct Ticket(u64);
 /// A room.
 #[derive(Debug)]
 pub(crate) struct Room {
+    rules: Rules,
     seating: Seating,
     growth: Growth,
     /// Up to here, `clientK` gets slot K - 1.
     smallest: Grid,
     occupants: Vec<Occupant>,
     departed: VecDeque<ClientId>,
+    /// Whose seat a host ended: they stay out.
+    barred: VecDeque<ClientId>,
+    is_locked: bool,
     /// Rises with every change that a mosaic shows; the same number is the same picture.
     sequence: u64,
     /// Rises with every change of who is where, under which name, with the camera on or off.
@@ -60,43 +89,6 @@ pub(crate) struct Change {
     revivals: u64,
 }
 
-/// Somebody with a seat.
-#[derive(Debug)]
-struct Occupant {
-    ticket: Ticket,
-    slot: Slot,
-    id: ClientId,
-    name: DisplayName,
-    session: Session,
-    video_off: bool,
-    /// The last good frame.
-    frame: Option<Frame>,
-    /// Its piece, of the format that is shown now.
-    shown: Option<Shown>,
-    /// Its piece for the grid that comes next.
-    coming: Option<Coming>,
-    heard: Instant,
-    /// The highest number of a push that arrived; later ones below it are superseded.
-    newest_push: u64,
-    refusals_in_a_row: u32,
-}
-
-/// A frame as it was received. Another grid needs other tiles, which are made of these.
-#[derive(Debug, Clone)]
-struct Frame {
-    jpeg: Bytes,
-    /// Another for each frame in the room.
-    number: u64,
-}
-
-/// A tile for the grid that comes next.
-#[derive(Debug, Clone)]
-enum Coming {
-    Made(Arc<Piece>),
-    /// It cannot be made: the slot will be black.
-    Failed,
-}
-
 /// A tile that is to be made for the grid that comes next.
 #[derive(Debug, Clone)]
 pub(crate) struct Missing {
@@ -106,52 +98,11 @@ pub(crate) struct Missing {
     number: u64,
 }
 
-/// What a tile shows.
-#[derive(Debug, Clone)]
-struct Shown {
-    piece: Arc<Piece>,
-    stamp: Stamp,
-}
-
 /// What the sender said of a frame, given back unchanged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) sequence: u64,
     pub(crate) captured_at_us: u64,
-}
-
-/// Somebody who wants a seat.
-#[derive(Debug, Clone)]
-pub(crate) struct Join {
-    pub(crate) id: ClientId,
-    pub(crate) name: DisplayName,
-    /// What the joiner brings along, if anything.
-    pub(crate) session: Option<Session>,
-    /// The slot that the joiner would like.
-    pub(crate) preferred: Option<usize>,
-}
-
-/// A seat that was given.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Joined {
-    pub(crate) ticket: Ticket,
-    pub(crate) slot: Slot,
-    pub(crate) session: Session,
-    /// The hold that ended by this one taking the seat over.
-    pub(crate) replaced: Option<Ticket>,
-}
-
-/// Why there is no seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum JoinError {
-    #[error("somebody with this client_id is in the room: choose another, or bring the session of that seat")]
-    IdTaken,
-    #[error(
-        "the room is full: all of its {} seats are taken; try again when somebody has left, or watch without a \
-         client_id",
-        Grid::LARGEST.slot_count()
-    )]
-    Full,
 }
 
 /// Why a push has no seat.
@@ -161,15 +112,6 @@ pub(crate) enum PushError {
     NoSeat,
     #[error("the session is not this seat's: send the one that Seat.session gave")]
     WrongSession,
-}
-
-/// How a hold ended, which decides whether its slot is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Departure {
-    /// The client said goodbye: a half-close or a CANCEL.
-    Goodbye,
-    /// Anything else: the slot number is kept for a while.
-    Broken,
 }
 
 /// The hold has ended: another took the seat over, or it was ended.
@@ -186,6 +128,8 @@ pub(crate) struct Snapshot {
     pub(crate) places: Vec<Place>,
     /// By slot number; none is black. All have the layout's format.
     pub(crate) pieces: Vec<Option<Arc<Piece>>>,
+    /// Nobody comes in but hosts and those who come back.
+    pub(crate) is_locked: bool,
 }
 
 /// One participant's place.
@@ -209,13 +153,16 @@ pub(crate) struct Attendance {
 
 impl Room {
     /// An empty room. Its grid is never smaller than the canvas's own.
-    pub(crate) fn new(canvas: Canvas) -> Self {
+    pub(crate) fn new(canvas: Canvas, rules: Rules) -> Self {
         Self {
+            rules,
             seating: Seating::new(),
             growth: Growth::new(canvas),
             smallest: canvas.smallest(),
             occupants: Vec::new(),
             departed: VecDeque::new(),
+            barred: VecDeque::new(),
+            is_locked: false,
             sequence: 1,
             layout_version: 1,
             revivals: 0,
@@ -225,94 +172,11 @@ impl Room {
         }
     }
 
-    /// Gives a seat: the one that the session proves, or a free one.
-    ///
-    /// `fresh` is the session of a new seat; a seat that is taken over keeps its own, so that whoever lost
-    /// the answer can prove it again.
-    pub(crate) fn join(&mut self, join: Join, fresh: Session, now: Instant) -> Result<Joined, JoinError> {
-        let proved = join.session.and_then(|session| self.position_by_session(&session));
-        let same_id = self.occupants.iter().position(|o| o.id == join.id);
-        if same_id.is_some() && same_id != proved {
-            return Err(JoinError::IdTaken);
-        }
-        let joined = match proved {
-            Some(position) => self.take_over(position, join, now),
-            None => self.sit_down(join, fresh, now)?,
-        };
-        self.layout_version += 1;
-        self.sequence += 1;
-        self.plans += 1;
-        self.plan(now);
-        Ok(joined)
-    }
-
-    fn take_over(&mut self, position: usize, join: Join, now: Instant) -> Joined {
-        let ticket = self.next_ticket();
-        let occupant = &mut self.occupants[position];
-        let replaced = std::mem::replace(&mut occupant.ticket, ticket);
-        let old_id = std::mem::replace(&mut occupant.id, join.id);
-        // A client that starts anew counts its frames anew.
-        (occupant.name, occupant.heard) = (join.name, now);
-        (occupant.newest_push, occupant.refusals_in_a_row) = (0, 0);
-        let is_renamed = old_id != occupant.id;
-        let joined =
-            Joined { ticket, slot: occupant.slot, session: occupant.session, replaced: Some(replaced) };
-        if is_renamed {
-            let new_id = occupant.id.clone();
-            self.departed.retain(|id| *id != new_id);
-            self.note_departed(old_id);
-        }
-        joined
-    }
-
-    fn sit_down(&mut self, join: Join, fresh: Session, now: Instant) -> Result<Joined, JoinError> {
-        let wish = join.id.wished_slot().filter(|&slot| slot < self.smallest.slot_count());
-        let claim = seating::Claim { id: &join.id, session: join.session, wishes: [join.preferred, wish] };
-        let Taken { slot, session } = self.seating.take(&claim, now).ok_or(JoinError::Full)?;
-        let (ticket, session) = (self.next_ticket(), session.unwrap_or(fresh));
-        self.departed.retain(|id| *id != join.id);
-        self.occupants.push(Occupant {
-            ticket,
-            slot,
-            id: join.id,
-            name: join.name,
-            session,
-            video_off: false,
-            frame: None,
-            shown: None,
-            coming: None,
-            heard: now,
-            newest_push: 0,
-            refusals_in_a_row: 0,
-        });
-        Ok(Joined { ticket, slot, session, replaced: None })
-    }
-
-    /// Ends a hold; `false` if it had ended before.
-    pub(crate) fn leave(&mut self, ticket: Ticket, departure: Departure, now: Instant) -> bool {
-        let Some(position) = self.occupants.iter().position(|o| o.ticket == ticket) else { return false };
-        let occupant = self.occupants.swap_remove(position);
-        let until = (departure == Departure::Broken).then(|| now + KEPT);
-        self.seating.give_back(occupant.slot, &occupant.id, occupant.session, until);
-        self.note_departed(occupant.id);
-        self.layout_version += 1;
-        self.sequence += 1;
-        self.plans += 1;
-        self.plan(now);
-        true
-    }
-
-    fn note_departed(&mut self, id: ClientId) {
-        self.departed.push_back(id);
-        if self.departed.len() > DEPARTED {
-            self.departed.pop_front();
-        }
-    }
-
     /// Notes that the holder of `ticket` said something.
     pub(crate) fn heard(&mut self, ticket: Ticket, now: Instant) -> Result<(), Gone> {
+        let stale_after = self.rules.stale_after;
         let occupant = self.occupant(ticket)?;
-        let was_stale = occupant.is_stale(now);
+        let was_stale = occupant.is_silent(stale_after, now);
         occupant.heard = now;
         self.revivals += u64::from(was_stale);
         Ok(())
@@ -451,12 +315,13 @@ impl Room {
         Ok(())
     }
 
-    /// Counts a refused frame. Gives the number of refusals in a row; the tile stays as it is.
-    pub(crate) fn refuse(&mut self, ticket: Ticket, now: Instant) -> Result<u32, Gone> {
+    /// Counts a refused frame; the tile stays as it is. Gives whether it is one in a row too many.
+    pub(crate) fn refuse(&mut self, ticket: Ticket, now: Instant) -> Result<bool, Gone> {
         self.heard(ticket, now)?;
+        let most = self.rules.max_refusals;
         let occupant = self.occupant(ticket)?;
         occupant.refusals_in_a_row += 1;
-        Ok(occupant.refusals_in_a_row)
+        Ok(occupant.refusals_in_a_row >= most)
     }
 
     /// The seat that a push may use: the session proves it, the id alone never does.
@@ -512,19 +377,38 @@ impl Room {
         for occupant in self.occupants.iter().filter(is_shown) {
             pieces[occupant.slot.index()] = occupant.shown.as_ref().map(|shown| Arc::clone(&shown.piece));
         }
-        Snapshot { sequence: self.sequence, layout, layout_version: self.layout_version, places, pieces }
+        Snapshot {
+            sequence: self.sequence,
+            layout,
+            layout_version: self.layout_version,
+            places,
+            pieces,
+            is_locked: self.is_locked,
+        }
     }
 
-    /// The slots whose holders have said nothing for [`STALE`], in order.
+    /// The slots whose holders have said nothing for a while, in order.
     pub(crate) fn stale(&self, now: Instant) -> Vec<Slot> {
-        let mut slots: Vec<_> = self.occupants.iter().filter(|o| o.is_stale(now)).map(|o| o.slot).collect();
+        let is_stale = |o: &&Occupant| o.is_silent(self.rules.stale_after, now);
+        let mut slots: Vec<_> = self.occupants.iter().filter(is_stale).map(|o| o.slot).collect();
         slots.sort_unstable();
         slots
     }
 
     /// When the next slot turns stale, if nobody says anything until then.
     pub(crate) fn next_stale(&self, now: Instant) -> Option<Instant> {
-        self.occupants.iter().map(|o| o.heard + STALE).filter(|&at| at > now).min()
+        self.occupants.iter().map(|o| o.heard + self.rules.stale_after).filter(|&at| at > now).min()
+    }
+
+    /// When the hold is to be ended, if its holder says nothing until then.
+    pub(crate) fn silent_at(&self, ticket: Ticket) -> Result<Instant, Gone> {
+        let occupant = self.occupants.iter().find(|o| o.ticket == ticket).ok_or(Gone)?;
+        Ok(occupant.heard + self.rules.silent_after)
+    }
+
+    /// What the room allows.
+    pub(crate) fn rules(&self) -> Rules {
+        self.rules
     }
 
     /// Who is here and who was.
@@ -553,12 +437,6 @@ impl Room {
     fn next_ticket(&mut self) -> Ticket {
         self.last_ticket += 1;
         Ticket(self.last_ticket)
-    }
-}
-
-impl Occupant {
-    fn is_stale(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.heard) >= STALE
     }
 }
 

@@ -12,12 +12,14 @@ use tessera_mosaic::{Layout, Slot};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tracing::info;
 
+use crate::counters::{Counters, Share};
+use crate::limits::CallLimits;
 use crate::names::{ClientId, RoomId, Session};
+use crate::pace::{Pace, Verdict};
 use crate::peer::Peer;
 use crate::piece::Piece;
 use crate::room::{
-    Attendance, Change, Departure, Gone, Join, JoinError, MAX_REFUSALS, Missing, PushError, Room, Snapshot,
-    Stamp, Ticket,
+    Attendance, Change, Departure, Gone, Join, JoinError, Missing, PushError, Room, Snapshot, Stamp, Ticket,
 };
 
 /// The seats of one room.
@@ -29,6 +31,8 @@ pub(crate) struct Seats {
     changes: watch::Sender<Change>,
     /// Another number whenever there may be something to do for the grid, and not with every frame.
     plans: watch::Sender<u64>,
+    limits: CallLimits,
+    counters: Counters,
 }
 
 #[derive(Debug)]
@@ -45,6 +49,8 @@ struct Hold {
     end: watch::Sender<Option<End>>,
     /// One frame in work for each seat: whoever has this makes a tile of one.
     work: Arc<AsyncMutex<()>>,
+    /// Of its pushes.
+    pace: Pace,
 }
 
 /// Why a hold was ended by the server.
@@ -52,35 +58,62 @@ struct Hold {
 pub(crate) enum End {
     /// The seat's session came again: newest wins.
     TakenOver,
-    /// [`MAX_REFUSALS`] frames in a row could not be used.
-    TooManyRefusals,
+    /// So many frames in a row could not be used.
+    TooManyRefusals(u32),
+    /// A host ended the seat.
+    ByHost,
 }
 
+/// Nobody has this seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoSuchSeat;
+
 impl Seats {
-    pub(crate) fn new(id: RoomId, room: Room) -> Arc<Self> {
+    pub(crate) fn new(id: RoomId, room: Room, limits: CallLimits, counters: Counters) -> Arc<Self> {
         let changes = watch::Sender::new(room.change());
         let plans = watch::Sender::new(room.plans());
-        Arc::new(Self { id, state: Mutex::new(State { room, holds: HashMap::new() }), changes, plans })
+        let state = Mutex::new(State { room, holds: HashMap::new() });
+        Arc::new(Self { id, state, changes, plans, limits, counters })
     }
 
-    /// Takes a seat, which is held until the [`Seat`] is dropped.
-    pub(crate) fn take(self: &Arc<Self>, join: Join, peer: Peer) -> Result<Seat, JoinError> {
-        let id = join.id.clone();
+    /// The seats of a room with the limits that hold where no flag is given.
+    #[cfg(test)]
+    pub(crate) fn of(canvas: tessera_mosaic::Canvas) -> Arc<Self> {
+        let limits = crate::limits::Limits::default();
+        let room = Room::new(canvas, crate::room::Rules::from(&limits));
+        Self::new(RoomId::main(), room, limits.calls, Counters::default())
+    }
+
+    /// Takes a seat, which is held until the [`Seat`] is dropped. `is_welcome` is asked about newcomers, and not about
+    /// those who come back.
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        join: Join,
+        peer: Peer,
+        is_welcome: impl FnOnce() -> bool,
+    ) -> Result<Seat, JoinError> {
+        let (id, is_host) = (join.id.clone(), join.is_host);
         let (seat, attendance) = self.change(|state| {
+            if !state.room.is_return(&join, now()) && !is_welcome() {
+                return Err(JoinError::TooMany);
+            }
             let joined = state.room.join(join, Session::random(), now())?;
             if let Some(replaced) = joined.replaced {
                 state.end(replaced, End::TakenOver);
             }
             let (end, ended) = watch::channel(None);
-            state.holds.insert(joined.ticket, Hold { end, work: Arc::default() });
+            let pace = Pace::new(&self.limits);
+            state.holds.insert(joined.ticket, Hold { end, work: Arc::default(), pace });
             let seat = Seat {
                 seats: Arc::clone(self),
                 ticket: joined.ticket,
                 slot: joined.slot,
                 session: joined.session,
+                is_host,
                 peer,
                 ended,
                 departure: None,
+                _counted: self.counters.add(|held| &mut held.seats, 1),
             };
             Ok((seat, state.room.attendance()))
         })?;
@@ -95,6 +128,11 @@ impl Seats {
         session: Option<&Session>,
     ) -> Result<Ticket, PushError> {
         self.lock().room.seat_of_push(id, session)
+    }
+
+    /// Whether a push of this moment is looked at.
+    pub(crate) fn judge_push(&self, ticket: Ticket) -> Result<Verdict, Gone> {
+        self.lock().holds.get_mut(&ticket).map(|hold| hold.pace.judge()).ok_or(Gone)
     }
 
     /// Notes the number of a push that arrived; `false` when a newer one arrived before.
@@ -160,11 +198,30 @@ impl Seats {
     /// Counts a refused frame. The last one that is borne ends the hold.
     pub(crate) fn refuse(&self, ticket: Ticket) -> Result<(), Gone> {
         self.change(|state| {
-            if state.room.refuse(ticket, now())? >= MAX_REFUSALS {
-                state.end(ticket, End::TooManyRefusals);
+            if state.room.refuse(ticket, now())? {
+                state.end(ticket, End::TooManyRefusals(state.room.rules().max_refusals));
             }
             Ok(())
         })
+    }
+
+    /// Ends the seat of this id, and keeps its holder out from now on.
+    pub(crate) fn end_seat(&self, id: &ClientId) -> Result<(), NoSuchSeat> {
+        self.change(|state| {
+            let ticket = state.room.bar(id).ok_or(NoSuchSeat)?;
+            state.end(ticket, End::ByHost);
+            Ok(())
+        })
+    }
+
+    /// Lets nobody in any more but hosts and those who come back, or everybody again.
+    pub(crate) fn set_locked(&self, locked: bool) {
+        self.change(|state| state.room.set_locked(locked, now()));
+    }
+
+    /// Whether nobody comes in but hosts and those who come back.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.lock().room.is_locked()
     }
 
     /// Everything that a mosaic of this moment needs, and the slots that are stale now.
@@ -241,10 +298,12 @@ pub(crate) struct Seat {
     ticket: Ticket,
     slot: Slot,
     session: Session,
+    is_host: bool,
     peer: Peer,
     ended: watch::Receiver<Option<End>>,
     /// How the stream ended, once that is known.
     departure: Option<Departure>,
+    _counted: Share,
 }
 
 impl Seat {
@@ -260,6 +319,23 @@ impl Seat {
         &self.session
     }
 
+    pub(crate) fn is_host(&self) -> bool {
+        self.is_host
+    }
+
+    /// Waits until the holder has said nothing for too long.
+    pub(crate) async fn silent(&self) {
+        loop {
+            let at = self.seats.lock().room.silent_at(self.ticket);
+            // Whoever lost the seat is told so otherwise.
+            let Ok(at) = at else { return std::future::pending().await };
+            if at <= now() {
+                return;
+            }
+            tokio::time::sleep_until(at.into()).await;
+        }
+    }
+
     /// Notes how the stream ended. Without it, a stream that is dropped while its connection stands was
     /// cancelled, and one that is dropped with its connection was broken.
     pub(crate) fn depart(&mut self, departure: Departure) {
@@ -272,8 +348,8 @@ impl Seat {
     }
 
     /// Waits until the hold is ended by the server.
-    pub(crate) async fn ended(&mut self) -> End {
-        match self.ended.wait_for(Option::is_some).await.map(|end| *end) {
+    pub(crate) async fn ended(&self) -> End {
+        match self.ended.clone().wait_for(Option::is_some).await.map(|end| *end) {
             Ok(Some(end)) => end,
             // The sender lives as long as this seat does.
             Ok(None) | Err(_) => std::future::pending().await,

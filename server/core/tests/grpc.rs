@@ -116,10 +116,10 @@ async fn a_stream_that_fails_later_says_so_in_its_trailers() {
 #[tokio::test]
 async fn a_call_that_fails_at_once_has_its_status_in_the_headers() {
     let server = TestServer::start().await;
-    let request = WatchMosaicRequest { room: "attic".to_owned(), ..Default::default() };
+    let request = WatchMosaicRequest { room: "at\ntic".to_owned(), ..Default::default() };
     let (_connection, response) = call(&server, "WatchMosaic", &[], framed(&[request])).await;
-    let headers = failed_at_once(response, "5").await;
-    assert!(headers["grpc-message"].to_str().unwrap().starts_with("there%20is%20no%20room"));
+    let headers = failed_at_once(response, "3").await;
+    assert!(headers["grpc-message"].to_str().unwrap().starts_with("room:%20it%20has%20the%20character"));
 
     let (_connection, response) = call(&server, "WatchMosaic", &[], Body::empty()).await;
     failed_at_once(response, "13").await;

@@ -165,9 +165,9 @@ async fn a_call_that_fails_at_once_says_why_in_its_headers() {
         let wrong = FrameRequest { client_id: "client1".to_owned(), ..Default::default() };
         let (code, _) = call(&mut connection, "PushFrame", framed(&wrong)).await.failure().await;
         assert_eq!(code, Code::Unauthenticated);
-        let attic = WatchMosaicRequest { room: "attic".to_owned(), ..Default::default() };
+        let attic = WatchMosaicRequest { room: "at\ntic".to_owned(), ..Default::default() };
         let (code, _) = call(&mut connection, "WatchMosaic", framed(&attic)).await.failure().await;
-        assert_eq!(code, Code::NotFound);
+        assert_eq!(code, Code::InvalidArgument);
         let mut unknown = call(&mut connection, "Nonsense", framed(&attic)).await;
         assert_eq!(unknown.headers["grpc-status"], "12", "UNIMPLEMENTED");
         assert!(unknown.frame().await.is_none());
@@ -191,7 +191,7 @@ async fn a_stream_that_the_server_ends_has_its_status_in_the_last_frame() {
 #[tokio::test]
 async fn a_message_over_the_limit_is_out_of_range_here_too() {
     let mut config = config();
-    config.limits.bytes = 4096;
+    config.limits.frames.max_frame_bytes = 4096;
     for version in VERSIONS {
         let server = TestServer::with(&config).await;
         let mut down = Connection::open(server.address, version).await;

@@ -5,7 +5,7 @@ mod support;
 use support::{
     TILE, TestServer, black, config, decoded, frame, inner, jpeg, picture, psnr, quadrant, shows, tile_frame,
 };
-use tessera_mosaic::{Fit, Limits};
+use tessera_mosaic::Fit;
 use tessera_wire::refusal::Reason;
 use tessera_wire::{FrameRequest, WatchMosaicRequest};
 use tonic::Code;
@@ -140,19 +140,6 @@ async fn later_messages_repeat_the_room_or_leave_it_empty() {
 }
 
 #[tokio::test]
-async fn an_unknown_room_is_not_found_and_never_main_in_silence() {
-    let server = TestServer::start().await;
-    let mut frames = server.client().await.frames().await;
-    frames.send(FrameRequest { room: "attic".to_owned(), ..from("client1") }).await;
-    let status = frames.end().await;
-    assert_eq!(status.code(), Code::NotFound);
-    assert!(status.message().contains("attic"), "{status}");
-    let request = WatchMosaicRequest { room: "attic".to_owned(), ..Default::default() };
-    assert_eq!(server.client().await.watch(request).await.err().unwrap().code(), Code::NotFound);
-    assert!(server.look().await.layout.unwrap().places.is_empty());
-}
-
-#[tokio::test]
 async fn a_frame_that_cannot_be_used_is_refused_alone_and_the_others_do_not_notice() {
     let server = TestServer::start().await;
     let (mut good, mut bad) = (server.join("client1").await, server.join("client2").await);
@@ -217,7 +204,7 @@ async fn the_20th_refusal_in_a_row_is_answered_and_ends_the_stream() {
 #[tokio::test]
 async fn a_message_beyond_any_frame_ends_its_stream_with_out_of_range() {
     let mut config = config();
-    config.limits = Limits { bytes: 10_000, ..Limits::default() };
+    config.limits.frames.max_frame_bytes = 10_000;
     let server = TestServer::with(&config).await;
     let mut client = server.join("client1").await;
     assert!(client.show(vec![0; 20_000]).await.refusal.is_some(), "somewhat too large is refused alone");

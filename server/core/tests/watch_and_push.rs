@@ -175,7 +175,7 @@ async fn a_push_needs_the_session_of_a_seat() {
     assert_eq!(code(with("", "")).await, Some(Code::FailedPrecondition));
     assert_eq!(code(with("a\nb", &seat.session)).await, Some(Code::InvalidArgument));
     let elsewhere = FrameRequest { room: "attic".to_owned(), ..with("client1", &seat.session) };
-    assert_eq!(code(elsewhere).await, Some(Code::NotFound));
+    assert_eq!(code(elsewhere).await, Some(Code::FailedPrecondition));
     assert_eq!(quadrant(&server.look().await.frame_data, 0), black(), "none of them had an effect");
     assert_eq!(code(with("client1", &seat.session)).await, None);
 }

@@ -69,6 +69,23 @@ impl Seating {
         Slot::new(index, Grid::LARGEST).map(|slot| Taken { slot, session })
     }
 
+    /// Whether a slot is kept for whoever has this session.
+    pub(super) fn is_kept_for(&self, session: &Session, now: Instant) -> bool {
+        self.places.iter().any(|place| match place {
+            Place::Kept { session: kept, until, .. } => *until > now && session.proves(kept),
+            Place::Free | Place::Taken => false,
+        })
+    }
+
+    /// Whether there is such a slot, taken by nobody and kept for nobody.
+    pub(super) fn is_free(&self, slot: usize, now: Instant) -> bool {
+        match self.places.get(slot) {
+            Some(Place::Free) => true,
+            Some(Place::Kept { until, .. }) => *until <= now,
+            Some(Place::Taken) | None => false,
+        }
+    }
+
     /// Gives a slot back, to be kept for its holder until then, or not at all.
     pub(super) fn give_back(&mut self, slot: Slot, id: &ClientId, session: Session, until: Option<Instant>) {
         let kept = |until| Place::Kept { id: id.clone(), session, until };

@@ -2,7 +2,9 @@
 
 use tessera_mosaic::{Quality, Tile, TileFormat, TileSize};
 
+use super::joining::Joined;
 use super::*;
+use crate::limits::Limits;
 
 struct Call {
     room: Room,
@@ -14,8 +16,16 @@ fn canvas() -> Canvas {
     Canvas::new(Layout { grid: Grid::new(2).unwrap(), format })
 }
 
+fn host(id: &str) -> Join {
+    Join { is_host: true, ..Join::of(id) }
+}
+
+fn rules() -> Rules {
+    Rules::from(&Limits::default())
+}
+
 fn call() -> Call {
-    Call { room: Room::new(canvas()), now: Instant::now() }
+    Call { room: Room::new(canvas(), rules()), now: Instant::now() }
 }
 
 fn black(format: TileFormat) -> Arc<Piece> {
@@ -60,7 +70,11 @@ impl Call {
     ) -> Result<Joined, JoinError> {
         let id = ClientId::new(id).unwrap();
         let name = DisplayName::new("", &id).unwrap();
-        self.room.join(Join { id, name, session, preferred }, Session::random(), self.now)
+        self.room.join(Join { id, name, session, preferred, is_host: false }, Session::random(), self.now)
+    }
+
+    fn ask_as_host(&mut self, id: &str) -> Result<Joined, JoinError> {
+        self.room.join(host(id), Session::random(), self.now)
     }
 
     fn join(&mut self, id: &str) -> Joined {
@@ -94,7 +108,7 @@ fn whoever_comes_after_the_49th_is_told_that_the_room_is_full() {
         (0..49).collect::<Vec<_>>()
     );
     assert_eq!(call.side(), 7);
-    assert_eq!(call.ask("one more", None, None).unwrap_err(), JoinError::Full);
+    assert_eq!(call.ask("one more", None, None).unwrap_err(), JoinError::Full(49));
     call.leave(&joined[20], Departure::Goodbye);
     assert_eq!(call.slot("one more"), 20);
 }
@@ -192,7 +206,7 @@ fn nobody_is_refused_while_a_slot_is_only_kept() {
     let joined: Vec<_> = (1..=49).map(|n| call.join(&format!("guest{n}"))).collect();
     call.leave(&joined[2], Departure::Broken);
     assert_eq!(call.ask("newcomer", None, Some(2)).unwrap().slot.index(), 2);
-    assert_eq!(call.ask("guest3", Some(joined[2].session), None).unwrap_err(), JoinError::Full);
+    assert_eq!(call.ask("guest3", Some(joined[2].session), None).unwrap_err(), JoinError::Full(49));
 }
 
 #[test]
@@ -241,13 +255,16 @@ fn a_tile_is_stale_3_s_after_the_last_word() {
     let (a, begin) = (call.join("a"), call.now);
     let b = call.join("b");
     call.room.heard(b.ticket, begin + Duration::from_secs(1)).unwrap();
-    assert_eq!(call.room.next_stale(begin), Some(begin + STALE));
-    assert!(call.room.stale(begin + STALE - Duration::from_millis(1)).is_empty());
-    assert_eq!(call.room.stale(begin + STALE), [a.slot]);
-    assert_eq!(call.room.next_stale(begin + STALE), Some(begin + STALE + Duration::from_secs(1)));
+    assert_eq!(call.room.next_stale(begin), Some(begin + rules().stale_after));
+    assert!(call.room.stale(begin + rules().stale_after - Duration::from_millis(1)).is_empty());
+    assert_eq!(call.room.stale(begin + rules().stale_after), [a.slot]);
+    assert_eq!(
+        call.room.next_stale(begin + rules().stale_after),
+        Some(begin + rules().stale_after + Duration::from_secs(1))
+    );
     let before = call.room.change();
-    call.room.heard(a.ticket, begin + STALE).unwrap();
-    assert!(call.room.stale(begin + STALE).is_empty());
+    call.room.heard(a.ticket, begin + rules().stale_after).unwrap();
+    assert!(call.room.stale(begin + rules().stale_after).is_empty());
     let after = call.room.change();
     assert!(after != before && after.sequence == before.sequence, "there is news, and no new picture");
 }
@@ -256,11 +273,16 @@ fn a_tile_is_stale_3_s_after_the_last_word() {
 fn only_a_good_frame_ends_a_row_of_refusals() {
     let mut call = call();
     let a = call.join("a");
-    assert_eq!(call.room.refuse(a.ticket, call.now), Ok(1));
-    call.room.heard(a.ticket, call.now).unwrap();
-    assert_eq!(call.room.refuse(a.ticket, call.now), Ok(2));
+    let most = rules().max_refusals;
+    for _ in 1..most {
+        assert_eq!(call.room.refuse(a.ticket, call.now), Ok(false));
+    }
     call.show(&a, 1);
-    assert_eq!(call.room.refuse(a.ticket, call.now), Ok(1));
+    for _ in 1..most {
+        assert_eq!(call.room.refuse(a.ticket, call.now), Ok(false));
+        call.room.heard(a.ticket, call.now).unwrap();
+    }
+    assert_eq!(call.room.refuse(a.ticket, call.now), Ok(true));
 }
 
 #[test]
@@ -517,4 +539,76 @@ fn whatever_happens_a_snapshot_has_one_format_nobody_moves_and_the_newest_frame_
         call.room.plan(call.now);
         prop_assert_eq!(call.side(), 2);
     });
+}
+
+#[test]
+fn a_locked_room_lets_nobody_in_but_hosts_and_those_who_come_back() {
+    let mut call = call();
+    let a = call.join("a");
+    let version = call.room.snapshot().layout_version;
+    call.room.set_locked(true, call.now);
+    let snapshot = call.room.snapshot();
+    assert!(snapshot.is_locked && snapshot.layout_version > version);
+    assert_eq!(call.ask("b", None, None).unwrap_err(), JoinError::Locked);
+    assert_eq!(call.ask("b", Some(Session::random()), None).unwrap_err(), JoinError::Locked);
+    assert!(call.ask("a", Some(a.session), None).is_ok(), "a take-over is no newcomer");
+    let again = call.ask("a", Some(a.session), None).unwrap();
+    call.leave(&again, Departure::Broken);
+    assert_eq!(call.ask("a", None, None).unwrap_err(), JoinError::Locked, "an id proves nothing");
+    assert!(call.ask("a", Some(a.session), None).is_ok());
+    assert!(call.ask_as_host("host").is_ok());
+    call.room.set_locked(false, call.now);
+    assert!(call.ask("b", None, None).is_ok());
+}
+
+#[test]
+fn whoever_had_a_seat_that_a_host_ended_stays_out_under_that_id() {
+    let mut call = call();
+    let a = call.join("a");
+    let id = ClientId::new("a").unwrap();
+    assert_eq!(call.room.bar(&ClientId::new("nobody").unwrap()), None);
+    assert_eq!(call.room.bar(&id), Some(a.ticket));
+    assert_eq!(call.ask("a", Some(a.session), None).unwrap_err(), JoinError::Barred);
+    call.leave(&a, Departure::Goodbye);
+    assert_eq!(call.ask("a", None, None).unwrap_err(), JoinError::Barred);
+    assert!(call.ask("b", None, None).is_ok());
+    assert!(call.ask_as_host("a").is_ok());
+}
+
+#[test]
+fn those_who_come_back_are_known_by_their_session_or_their_slot() {
+    let mut call = call();
+    let a = call.join("a");
+    let join = |session, preferred| Join { session, preferred, ..host("x") };
+    assert!(!call.room.is_return(&join(None, None), call.now));
+    assert!(!call.room.is_return(&join(Some(Session::random()), None), call.now));
+    assert!(call.room.is_return(&join(Some(a.session), None), call.now), "a take-over");
+    assert!(call.room.is_return(&join(None, Some(3)), call.now), "as after a restart");
+    assert!(!call.room.is_return(&join(None, Some(0)), call.now), "it is taken");
+    assert!(!call.room.is_return(&join(None, Some(49)), call.now), "there is none");
+    call.leave(&a, Departure::Broken);
+    assert!(call.room.is_return(&join(Some(a.session), None), call.now), "it is kept");
+    assert!(!call.room.is_return(&join(None, Some(0)), call.now), "for somebody else");
+    call.now += KEPT;
+    assert!(!call.room.is_return(&join(Some(a.session), None), call.now));
+}
+
+#[test]
+fn a_room_may_have_fewer_seats_than_slots() {
+    let mut call = Call { room: Room::new(canvas(), Rules { seats: 2, ..rules() }), now: Instant::now() };
+    let (a, _b) = (call.join("a"), call.join("b"));
+    assert_eq!(call.ask("c", None, None).unwrap_err(), JoinError::Full(2));
+    assert!(call.ask("a", Some(a.session), None).is_ok());
+    call.room.leave(a.ticket, Departure::Goodbye, call.now);
+}
+
+#[test]
+fn a_hold_is_to_be_ended_thirty_seconds_after_the_last_word() {
+    let mut call = call();
+    let a = call.join("a");
+    let joined = call.now;
+    assert_eq!(call.room.silent_at(a.ticket), Ok(joined + Duration::from_secs(30)));
+    call.now += Duration::from_secs(20);
+    call.room.heard(a.ticket, call.now).unwrap();
+    assert_eq!(call.room.silent_at(a.ticket), Ok(joined + Duration::from_secs(50)));
 }

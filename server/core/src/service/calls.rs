@@ -3,18 +3,21 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::http;
 use futures_util::stream::{Empty, empty, unfold};
-use tessera_wire::{FrameRequest, FrameResponse, PushFrameResponse, WatchMosaicRequest};
+use tessera_wire::video_processing_service_server::SERVICE_NAME;
+use tessera_wire::{FrameRequest, FrameResponse, WatchMosaicRequest};
 use tonic::server::{Grpc, ServerStreamingService, StreamingService, UnaryService};
 use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 
+use super::caller::{Caller, reached};
 use super::message::Body;
-use super::{Service, frames, peer, push, status, watch};
+use super::{Service, frames, push, rule, status, watch};
 
 type HttpResponse = http::Response<tonic::body::Body>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -33,22 +36,75 @@ impl Calls {
     }
 
     async fn answer(self, request: http::Request<tonic::body::Body>) -> HttpResponse {
-        match request.uri().path() {
-            "/VideoProcessingService/StreamFrames" => {
-                let mut body = None;
-                let opening = Opening { service: &self.service, body: &mut body };
-                let response = self.grpc::<FrameResponse, _>().streaming(opening, request).await;
-                with_body(response, body)
+        let Some(method) = Method::of(request.uri().path()) else {
+            return status::no_such_method().into_http();
+        };
+        // Before anything of the body is read.
+        let caller = match Caller::of(&request, &self.service) {
+            Ok(caller) => caller,
+            Err(status) => return status.into_http(),
+        };
+        match method {
+            Method::StreamFrames => self.stream_frames(caller, request).await,
+            Method::WatchMosaic => self.watch_mosaic(caller, request).await,
+            Method::PushFrame => {
+                self.unary(caller, request, |service, caller, request| async move {
+                    push::push(&service, &caller, request).await
+                })
+                .await
             }
-            "/VideoProcessingService/WatchMosaic" => {
-                let mut body = None;
-                let opening = Opening { service: &self.service, body: &mut body };
-                let response = self.grpc::<FrameResponse, _>().server_streaming(opening, request).await;
-                with_body(response, body)
+            Method::EndSeat => {
+                self.unary(caller, request, |service, caller, request| async move {
+                    rule::end_seat(&service, &caller, &request)
+                })
+                .await
             }
-            "/VideoProcessingService/PushFrame" => self.grpc().unary(Push(&self.service), request).await,
-            _ => status::no_such_method().into_http(),
+            Method::LockRoom => {
+                self.unary(caller, request, |service, caller, request| async move {
+                    rule::lock_room(&service, &caller, &request)
+                })
+                .await
+            }
         }
+    }
+
+    async fn stream_frames(self, caller: Caller, request: http::Request<tonic::body::Body>) -> HttpResponse {
+        let mut body = None;
+        let opening = Opening { service: &self.service, caller: Some(caller), body: &mut body };
+        let response = self.grpc::<FrameResponse, _>().streaming(opening, request).await;
+        with_body(response, body)
+    }
+
+    async fn watch_mosaic(self, caller: Caller, request: http::Request<tonic::body::Body>) -> HttpResponse {
+        let mut body = None;
+        let opening = Opening { service: &self.service, caller: Some(caller), body: &mut body };
+        let mut grpc = self.grpc::<FrameResponse, _>();
+        let response = self.in_time(grpc.server_streaming(opening, request)).await;
+        with_body(response, body)
+    }
+
+    /// Answers one message with one.
+    async fn unary<T, U, F>(
+        self,
+        caller: Caller,
+        request: http::Request<tonic::body::Body>,
+        answer: impl FnOnce(Service, Caller, T) -> F + Send,
+    ) -> HttpResponse
+    where
+        T: prost::Message + Default + 'static,
+        U: prost::Message + Sync + 'static,
+        F: Future<Output = Result<U, Status>> + Send + 'static,
+    {
+        let one =
+            One { answer: Some(answer), call: Some((self.service.clone(), caller)), types: PhantomData };
+        let mut grpc = self.grpc::<U, T>();
+        self.in_time(grpc.unary(one, request)).await
+    }
+
+    /// The response, if the request has come as a whole and is answered before its sender counts as silent.
+    async fn in_time(&self, response: impl Future<Output = HttpResponse>) -> HttpResponse {
+        let response = tokio::time::timeout(self.service.limits.silent_after, response).await;
+        response.unwrap_or_else(|_| status::slow().into_http())
     }
 
     fn grpc<T, U>(&self) -> Grpc<ProstCodec<T, U>>
@@ -75,10 +131,35 @@ impl tower_service::Service<http::Request<tonic::body::Body>> for Calls {
     }
 }
 
+/// The methods.
+#[derive(Debug, Clone, Copy)]
+enum Method {
+    StreamFrames,
+    WatchMosaic,
+    PushFrame,
+    EndSeat,
+    LockRoom,
+}
+
+impl Method {
+    fn of(path: &str) -> Option<Self> {
+        match path.strip_prefix('/')?.strip_prefix(SERVICE_NAME)? {
+            "/StreamFrames" => Some(Self::StreamFrames),
+            "/WatchMosaic" => Some(Self::WatchMosaic),
+            "/PushFrame" => Some(Self::PushFrame),
+            "/EndSeat" => Some(Self::EndSeat),
+            "/LockRoom" => Some(Self::LockRoom),
+            _ => None,
+        }
+    }
+}
+
 /// A call that begins. tonic gets a stream without messages for the head of the response; what is to be its body is
 /// left here. Nothing is left if the call fails at once: then all of the response is tonic's.
 struct Opening<'a> {
     service: &'a Service,
+    /// Until it is called, which is once.
+    caller: Option<Caller>,
     body: &'a mut Option<Body>,
 }
 
@@ -90,8 +171,8 @@ impl StreamingService<FrameRequest> for Opening<'_> {
     type Future = Ready<Opened>;
 
     fn call(&mut self, request: Request<Streaming<FrameRequest>>) -> Self::Future {
-        ready(peer(&request).map(|peer| {
-            let frames = frames::Frames::new(self.service.clone(), peer, request.into_inner());
+        ready(self.caller.take().ok_or_else(status::called_twice).map(|caller| {
+            let frames = frames::Frames::new(self.service.clone(), caller, request.into_inner());
             *self.body = Some(Body::new(unfold(frames, async |mut frames| {
                 frames.next().await.map(|response| (response, frames))
             })));
@@ -106,7 +187,8 @@ impl ServerStreamingService<WatchMosaicRequest> for Opening<'_> {
     type Future = Ready<Opened>;
 
     fn call(&mut self, request: Request<WatchMosaicRequest>) -> Self::Future {
-        let watch = peer(&request).and_then(|peer| watch::Watch::new(self.service, peer, request.get_ref()));
+        let caller = self.caller.take().ok_or_else(status::called_twice);
+        let watch = caller.and_then(|caller| watch::Watch::new(self.service, caller, request.get_ref()));
         ready(watch.map(|watch| {
             *self.body = Some(Body::new(unfold(watch, async |mut watch| {
                 watch.next().await.map(|response| (response, watch))
@@ -123,14 +205,33 @@ fn with_body(response: HttpResponse, body: Option<Body>) -> HttpResponse {
     }
 }
 
-struct Push<'a>(&'a Service);
+/// A method that answers one message with one, called once.
+struct One<A, T> {
+    answer: Option<A>,
+    call: Option<(Service, Caller)>,
+    types: PhantomData<fn(T)>,
+}
 
-impl UnaryService<FrameRequest> for Push<'_> {
-    type Response = PushFrameResponse;
-    type Future = BoxFuture<Result<Response<PushFrameResponse>, Status>>;
+impl<A, T, U, F> UnaryService<T> for One<A, T>
+where
+    A: FnOnce(Service, Caller, T) -> F,
+    U: Send + Sync + 'static,
+    F: Future<Output = Result<U, Status>> + Send + 'static,
+{
+    type Response = U;
+    type Future = BoxFuture<Result<Response<U>, Status>>;
 
-    fn call(&mut self, request: Request<FrameRequest>) -> Self::Future {
-        let service = self.0.clone();
-        Box::pin(async move { push::push(&service, request.into_inner()).await.map(Response::new) })
+    fn call(&mut self, request: Request<T>) -> Self::Future {
+        let (Some(answer), Some((service, caller))) = (self.answer.take(), self.call.take()) else {
+            return Box::pin(ready(Err(status::called_twice())));
+        };
+        let deadline = caller.deadline();
+        let answer = answer(service, caller, request.into_inner());
+        Box::pin(async move {
+            tokio::select! {
+                answer = answer => answer.map(Response::new),
+                () = reached(deadline) => Err(status::deadline()),
+            }
+        })
     }
 }

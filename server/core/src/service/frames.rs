@@ -1,23 +1,25 @@
 //! StreamFrames: one response for each request, in order.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use tessera_wire::FrameRequest;
+use tokio::time::{Instant, sleep_until};
 use tonic::{Status, Streaming};
 
+use super::caller::Caller;
 use super::message::Message;
 use super::reply::{self, Told};
 use super::{Application, Service, Taken, Wanted, status};
-use crate::lobby::OpenRoom;
-use crate::names::ClientId;
-use crate::peer::Peer;
+use crate::lobby::Visit;
+use crate::names::{ClientId, RoomId};
 use crate::room::Departure;
 use crate::seat::{End, Seat};
 
 /// One call of StreamFrames.
 pub(super) struct Frames {
     service: Service,
-    peer: Peer,
+    caller: Caller,
+    opened: Instant,
     requests: Streaming<FrameRequest>,
     /// From the first message on.
     place: Option<Taker>,
@@ -29,20 +31,25 @@ pub(super) struct Frames {
 /// Who the stream is for.
 struct Taker {
     id: ClientId,
-    room: Arc<OpenRoom>,
     seat: Seat,
+    room: Visit,
 }
 
 /// What a stream that waits for its next request may get instead.
 enum Event {
     Request(Result<Option<FrameRequest>, Status>),
     Ended(End),
+    /// The caller's time is over, or its token is good no more.
+    Over(Status),
+    /// Nothing has come for so long.
+    Silent(Duration),
     Stopping,
 }
 
 impl Frames {
-    pub(super) fn new(service: Service, peer: Peer, requests: Streaming<FrameRequest>) -> Self {
-        Self { service, peer, requests, place: None, told: Told::default(), is_over: false }
+    pub(super) fn new(service: Service, caller: Caller, requests: Streaming<FrameRequest>) -> Self {
+        let (opened, told) = (Instant::now(), Told::default());
+        Self { service, caller, opened, requests, place: None, told, is_over: false }
     }
 
     /// The next response; `None` at the end.
@@ -55,6 +62,8 @@ impl Frames {
             Event::Request(Ok(None)) => return self.depart(Departure::Goodbye),
             Event::Request(Err(status)) => Err(status),
             Event::Ended(end) => Err(status::end(end)),
+            Event::Over(status) => Err(status),
+            Event::Silent(time) => Err(status::silent(time)),
             Event::Stopping => Err(status::stopping()),
         };
         if response.is_err() {
@@ -73,27 +82,35 @@ impl Frames {
     }
 
     async fn event(&mut self) -> Event {
-        let place = &mut self.place;
+        let (place, opened, most) = (self.place.as_ref(), self.opened, self.service.limits.silent_after);
         let ended = async {
             match place {
                 Some(place) => place.seat.ended().await,
                 None => std::future::pending().await,
             }
         };
+        let silent = async {
+            match place {
+                Some(place) => place.seat.silent().await,
+                None => sleep_until(opened + most).await,
+            }
+        };
         tokio::select! {
             biased;
             () = self.service.stopping.cancelled() => Event::Stopping,
             end = ended => Event::Ended(end),
+            status = self.caller.over() => Event::Over(status),
             request = self.requests.message() => Event::Request(request),
+            () = silent => Event::Silent(most),
         }
     }
 
     async fn answer(&mut self, request: FrameRequest) -> Result<Message, Status> {
         let Taker { id, room, seat } = match &mut self.place {
             Some(place) => place,
-            empty => empty.insert(join(&self.service, &self.peer, &request)?),
+            empty => empty.insert(join(&self.service, &self.caller, &request)?),
         };
-        check_sender(&self.service, &request, id, room)?;
+        check_sender(&request, id, room)?;
         let ticket = seat.ticket();
         let taken = self.service.take_in(room, ticket, request, Wanted::Now, || Ok(true)).await;
         let Ok(taken) = taken else { return Err(gone(seat)) };
@@ -109,32 +126,24 @@ impl Frames {
     }
 }
 
-fn join(service: &Service, peer: &Peer, request: &FrameRequest) -> Result<Taker, Status> {
-    let room = service.room(&request.room)?;
+fn join(service: &Service, caller: &Caller, request: &FrameRequest) -> Result<Taker, Status> {
     let application = Application {
+        room: &request.room,
         client_id: &request.client_id,
         display_name: &request.display_name,
         session: &request.session,
         preferred_slot: request.preferred_slot,
     };
-    let join = application.join()?;
-    let id = join.id.clone();
-    let seat = room.seats.take(join, peer.clone()).map_err(status::join)?;
-    Ok(Taker { id, room, seat })
+    let (id, room, seat) = service.seat(caller, &application)?;
+    Ok(Taker { id, seat, room })
 }
 
 /// Later messages repeat the first one's client and room, or leave them empty.
-fn check_sender(
-    service: &Service,
-    request: &FrameRequest,
-    id: &ClientId,
-    room: &Arc<OpenRoom>,
-) -> Result<(), Status> {
+fn check_sender(request: &FrameRequest, id: &ClientId, room: &Visit) -> Result<(), Status> {
     if !request.client_id.is_empty() && ClientId::new(&request.client_id).ok().as_ref() != Some(id) {
         return Err(status::other_client());
     }
-    let is_other = || service.room(&request.room).map_or(true, |other| !Arc::ptr_eq(&other, room));
-    if !request.room.is_empty() && is_other() {
+    if !request.room.is_empty() && RoomId::new(&request.room).ok().as_ref() != Some(room.id()) {
         return Err(status::other_room());
     }
     Ok(())

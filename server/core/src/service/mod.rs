@@ -4,11 +4,13 @@
 //! [`watch::Watch`] sends mosaics as they change, [`push`] takes single frames. Streams are pulled: nothing is
 //! read while the answer before has not been taken.
 
+mod caller;
 mod calls;
 mod frames;
 mod message;
 mod push;
 mod reply;
+mod rule;
 mod status;
 mod watch;
 
@@ -18,13 +20,16 @@ use bytes::Bytes;
 use tessera_mosaic::TileSpec;
 use tessera_wire::FrameRequest;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Status};
+use tonic::Status;
 
-use crate::lobby::{Lobby, OpenRoom};
+use crate::access::{Access, Wish};
+use crate::limits::CallLimits;
+use crate::lobby::{Lobby, OpenRoom, Visit};
 use crate::names::{ClientId, DisplayName, RoomId, Session};
-use crate::peer::Peer;
 use crate::pool::{Pool, PoolError};
 use crate::room::{Gone, Join, Stamp, Ticket};
+use crate::seat::Seat;
+use caller::Caller;
 
 pub(crate) use calls::Calls;
 pub(crate) use reply::envelope;
@@ -34,19 +39,17 @@ pub(crate) use reply::envelope;
 pub(crate) struct Service {
     pub(crate) lobby: Arc<Lobby>,
     pub(crate) pool: Arc<Pool>,
+    pub(crate) access: Access,
+    pub(crate) limits: CallLimits,
     /// The most mosaics a second for a viewer.
     pub(crate) max_fps: u32,
     /// Cancelled when the server stops: streams end first.
     pub(crate) stopping: CancellationToken,
 }
 
-/// The other end of the request's connection.
-fn peer<T>(request: &Request<T>) -> Result<Peer, Status> {
-    request.extensions().get::<Peer>().cloned().ok_or_else(status::no_peer)
-}
-
 /// The fields of a message that takes a seat.
 struct Application<'a> {
+    room: &'a str,
     client_id: &'a str,
     display_name: &'a str,
     session: &'a str,
@@ -54,20 +57,39 @@ struct Application<'a> {
 }
 
 impl Application<'_> {
-    fn join(&self) -> Result<Join, Status> {
-        let id = ClientId::new(self.client_id).map_err(|error| status::name("client_id", error))?;
-        let name =
-            DisplayName::new(self.display_name, &id).map_err(|error| status::name("display_name", error))?;
-        let preferred = self.preferred_slot.and_then(|slot| usize::try_from(slot).ok());
-        Ok(Join { id, name, session: Session::parse(self.session), preferred })
+    /// The join that `caller` may make of it.
+    fn join(&self, caller: &Caller, room: &RoomId) -> Result<Join, Status> {
+        caller.may(Wish::Join, room)?;
+        let id = match (self.client_id, caller.badge.id()) {
+            ("", Some(own)) => own.clone(),
+            (asked, _) => ClientId::new(asked).map_err(|error| status::name("client_id", error))?,
+        };
+        caller.badge.may_be(&id).map_err(status::access)?;
+        let name = DisplayName::new(self.display_name, &id);
+        let name = name.map_err(|error| status::name("display_name", error))?;
+        Ok(Join {
+            name: caller.badge.name().cloned().unwrap_or(name),
+            id,
+            session: Session::parse(self.session),
+            preferred: self.preferred_slot.and_then(|slot| usize::try_from(slot).ok()),
+            is_host: caller.badge.is_host(room),
+        })
     }
 }
 
 impl Service {
-    /// The room of that name.
-    fn room(&self, name: &str) -> Result<Arc<OpenRoom>, Status> {
-        let id = RoomId::new(name).map_err(|error| status::name("room", error))?;
-        self.lobby.find(&id).map_err(|error| status::no_such_room(&error))
+    /// Gives the caller a seat, in a room that is made if need be.
+    fn seat(
+        &self,
+        caller: &Caller,
+        application: &Application<'_>,
+    ) -> Result<(ClientId, Visit, Seat), Status> {
+        let room = room_id(application.room)?;
+        let join = application.join(caller, &room)?;
+        let id = join.id.clone();
+        let visit = self.lobby.enter(&room).map_err(status::too_many_rooms)?;
+        let seat = visit.seats.take(join, caller.peer.clone(), || true).map_err(status::join)?;
+        Ok((id, visit, seat))
     }
 
     /// Takes in one message of a seat's holder: a sign of life, a camera that is off, or a frame. Gives why
@@ -123,6 +145,11 @@ impl Service {
         }
         Ok(Ok(()))
     }
+}
+
+/// The room of that name.
+fn room_id(name: &str) -> Result<RoomId, Status> {
+    RoomId::new(name).map_err(|error| status::name("room", error))
 }
 
 /// Whether a mosaic with the frame is wanted at once, as its answer, or when somebody looks.

@@ -3,13 +3,23 @@
 use tessera_wire::{FrameRequest, PushFrameResponse};
 use tonic::Status;
 
+use super::caller::Caller;
 use super::reply;
-use super::{Service, Taken, Wanted, status};
+use super::{Service, Taken, Wanted, room_id, status};
+use crate::access::Wish;
 use crate::names::{ClientId, Session};
+use crate::pace::Verdict;
 use crate::room::{Gone, PushError};
 
-pub(super) async fn push(service: &Service, request: FrameRequest) -> Result<PushFrameResponse, Status> {
-    let room = service.room(&request.room)?;
+pub(super) async fn push(
+    service: &Service,
+    caller: &Caller,
+    request: FrameRequest,
+) -> Result<PushFrameResponse, Status> {
+    let room = room_id(&request.room)?;
+    caller.may(Wish::Join, &room)?;
+    let no_seat = || status::push(PushError::NoSeat);
+    let room = service.lobby.find(&room).ok_or_else(no_seat)?;
     let id = match request.client_id.as_str() {
         "" => None,
         id => Some(ClientId::new(id).map_err(|error| status::name("client_id", error))?),
@@ -17,9 +27,14 @@ pub(super) async fn push(service: &Service, request: FrameRequest) -> Result<Pus
     let session = Session::parse(&request.session);
     let ticket = room.seats.seat_of_push(id.as_ref(), session.as_ref()).map_err(status::push)?;
 
-    let lost = |Gone| status::push(PushError::NoSeat);
+    let lost = |Gone| no_seat();
     let number = request.sequence;
     room.seats.heard(ticket).map_err(lost)?;
+    match room.seats.judge_push(ticket).map_err(lost)? {
+        Verdict::Taken => {}
+        Verdict::Skipped => return Ok(PushFrameResponse { superseded: true, refusal: None }),
+        Verdict::Refused => return Err(status::too_many_pushes(service.limits.pushes_per_second)),
+    }
     if !room.seats.push_arrived(ticket, number).map_err(lost)? {
         return Ok(PushFrameResponse { superseded: true, refusal: None });
     }

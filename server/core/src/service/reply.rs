@@ -57,7 +57,7 @@ impl Told {
             tile_height: tile.format.size.height(),
             quality: tile.format.quality.get().into(),
             fit: fit(tile.fit).into(),
-            host: false,
+            host: seat.is_host(),
         })
     }
 }
@@ -126,7 +126,7 @@ fn layout(mosaic: &Mosaic) -> Layout {
         height: mosaic.layout.height(),
         grid: mosaic.layout.grid.side(),
         places: mosaic.places.iter().map(place).collect(),
-        locked: false,
+        locked: mosaic.is_locked,
     }
 }
 

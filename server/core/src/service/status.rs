@@ -1,10 +1,14 @@
 //! The gRPC statuses that this server gives, all of them.
 
+use std::time::Duration;
+
 use tessera_wire::NameError;
 use tonic::Status;
 
-use crate::lobby::NoSuchRoom;
-use crate::room::{JoinError, MAX_REFUSALS, PushError};
+use crate::access::AccessError;
+use crate::lobby::{TooManyRooms, TooManySpectators};
+use crate::names::{ClientId, RoomId};
+use crate::room::{JoinError, PushError};
 use crate::seat::End;
 
 /// `field` holds no name.
@@ -12,14 +16,40 @@ pub(super) fn name(field: &str, error: NameError) -> Status {
     Status::invalid_argument(format!("{field}: {error}"))
 }
 
-pub(super) fn no_such_room(error: &NoSuchRoom) -> Status {
-    Status::not_found(error.to_string())
+/// Nobody is in this room.
+pub(super) fn no_such_room(room: &RoomId) -> Status {
+    Status::not_found(format!("nobody is in a room {:?}", room.to_string()))
+}
+
+pub(super) fn no_such_seat(id: &ClientId) -> Status {
+    Status::not_found(format!("nobody in this room is {:?}", id.to_string()))
+}
+
+pub(super) fn too_many_rooms(error: TooManyRooms) -> Status {
+    Status::resource_exhausted(error.to_string())
+}
+
+pub(super) fn too_many_spectators(error: TooManySpectators) -> Status {
+    Status::resource_exhausted(error.to_string())
+}
+
+pub(super) fn access(error: AccessError) -> Status {
+    let message = error.to_string();
+    match error {
+        AccessError::NoToken | AccessError::Token(_) | AccessError::OtherRoom => {
+            Status::unauthenticated(message)
+        }
+        AccessError::OtherId(_) | AccessError::NotGranted(_) => Status::permission_denied(message),
+        AccessError::TooMany => Status::resource_exhausted(message),
+    }
 }
 
 pub(super) fn join(error: JoinError) -> Status {
+    let message = error.to_string();
     match error {
-        JoinError::IdTaken => Status::already_exists(error.to_string()),
-        JoinError::Full => Status::resource_exhausted(error.to_string()),
+        JoinError::IdTaken => Status::already_exists(message),
+        JoinError::Full(_) | JoinError::TooMany => Status::resource_exhausted(message),
+        JoinError::Locked | JoinError::Barred => Status::permission_denied(message),
     }
 }
 
@@ -30,13 +60,34 @@ pub(super) fn push(error: PushError) -> Status {
     }
 }
 
+pub(super) fn too_many_pushes(limit: u32) -> Status {
+    Status::resource_exhausted(format!("too many frames: {limit} a second are the limit; send fewer"))
+}
+
 pub(super) fn end(end: End) -> Status {
     match end {
         End::TakenOver => Status::aborted("another stream took this seat over with its session"),
-        End::TooManyRefusals => Status::invalid_argument(format!(
-            "{MAX_REFUSALS} frames in a row could not be used: send JPEG frames within the limits"
+        End::TooManyRefusals(most) => Status::invalid_argument(format!(
+            "{most} frames in a row could not be used: send JPEG frames within the limits"
         )),
+        End::ByHost => Status::permission_denied("a host of the room ended this seat"),
     }
+}
+
+pub(super) fn silent(time: Duration) -> Status {
+    Status::deadline_exceeded(format!(
+        "nothing came for {}: send a frame now and then, or a message without one",
+        humantime::format_duration(time)
+    ))
+}
+
+pub(super) fn deadline() -> Status {
+    Status::deadline_exceeded("the time that the caller gave is over")
+}
+
+/// A message that does not come to its end.
+pub(super) fn slow() -> Status {
+    Status::deadline_exceeded("the request took too long: send it faster, or a smaller frame")
 }
 
 pub(super) fn other_client() -> Status {
@@ -64,4 +115,9 @@ pub(super) fn no_such_method() -> Status {
 /// Every connection that we accept has one, so this is our fault.
 pub(super) fn no_peer() -> Status {
     Status::internal("the request has no connection")
+}
+
+/// tonic calls a method once for each request, so this is our fault.
+pub(super) fn called_twice() -> Status {
+    Status::internal("the request was answered before")
 }

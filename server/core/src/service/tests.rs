@@ -2,15 +2,18 @@
 
 use std::time::Instant;
 
-use tessera_mosaic::{Fit, Grid, Limits, Picture, Quality, TileFormat, TileSize, encode_jpeg};
+use tessera_mosaic::{Fit, Grid, Picture, Quality, TileFormat, TileSize, encode_jpeg};
 
 use super::*;
+use crate::counters::Counters;
+use crate::limits::Limits;
+use crate::lobby::Plan;
+use crate::peer::Peer;
 use crate::piece::Piece;
-use crate::seat::Seat;
 
 struct Call {
     service: Service,
-    room: Arc<OpenRoom>,
+    room: Visit,
     seat: Seat,
 }
 
@@ -18,15 +21,25 @@ impl Call {
     fn new() -> Self {
         let format =
             TileFormat { size: TileSize::new(160, 128).unwrap(), quality: Quality::new(85).unwrap() };
-        let pool = Arc::new(Pool::new(Limits::default()));
-        let spec = TileSpec { format, fit: Fit::Contain };
-        let lobby = Arc::new(Lobby::new(Grid::new(2).unwrap(), spec, &pool, envelope));
-        let service = Service { lobby, pool, max_fps: 30, stopping: CancellationToken::new() };
-        let room = service.room("").unwrap();
-        let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
+        let limits = Limits::default();
+        let pool = Arc::new(Pool::new(&limits.frames));
+        let lobby = Lobby::new(Plan {
+            grid: Grid::new(2).unwrap(),
+            tile: TileSpec { format, fit: Fit::Contain },
+            pool: Arc::clone(&pool),
+            wrap: envelope,
+            limits: limits.clone(),
+            counters: Counters::default(),
+        });
+        let (access, stopping) = (Access::default(), CancellationToken::new());
+        let service = Service { lobby, pool, access, limits: limits.calls, max_fps: 30, stopping };
+        let request = axum::http::Request::new(());
+        let (mut parts, ()) = request.into_parts();
+        parts.extensions.insert(Peer::new(([127, 0, 0, 1], 1).into(), Instant::now()));
+        let caller = Caller::of(&axum::http::Request::from_parts(parts, ()), &service).unwrap();
         let application =
-            Application { client_id: "anna", display_name: "", session: "", preferred_slot: None };
-        let seat = room.seats.take(application.join().unwrap(), peer).unwrap();
+            Application { room: "", client_id: "anna", display_name: "", session: "", preferred_slot: None };
+        let (_, room, seat) = service.seat(&caller, &application).unwrap();
         Self { service, room, seat }
     }
 

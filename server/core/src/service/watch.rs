@@ -9,13 +9,14 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
+use super::caller::Caller;
 use super::message::Message;
 use super::reply::{self, Told};
-use super::{Application, Service, status};
+use super::{Application, Service, room_id, status};
+use crate::access::Wish;
 use crate::fanout::Mosaic;
-use crate::lobby::OpenRoom;
-use crate::peer::Peer;
-use crate::room::{Change, Departure};
+use crate::lobby::{OpenRoom, Spectator, Visit};
+use crate::room::{Change, Departure, JoinError};
 use crate::seat::{End, Seat};
 
 /// After so long without a change comes a response without a picture.
@@ -24,9 +25,9 @@ const IDLE: Duration = Duration::from_secs(5);
 /// One call of WatchMosaic.
 pub(super) struct Watch {
     service: Service,
-    room: Arc<OpenRoom>,
-    /// None for a spectator.
-    seat: Option<Seat>,
+    caller: Caller,
+    place: Place,
+    room: Visit,
     changes: watch::Receiver<Change>,
     /// The least time between two mosaics.
     interval: Duration,
@@ -34,6 +35,21 @@ pub(super) struct Watch {
     last: Option<Last>,
     told: Told,
     is_over: bool,
+}
+
+/// What the viewer has in the room.
+enum Place {
+    Seat(Seat),
+    Spectator { _place: Spectator },
+}
+
+impl Place {
+    fn seat(&self) -> Option<&Seat> {
+        match self {
+            Self::Seat(seat) => Some(seat),
+            Self::Spectator { .. } => None,
+        }
+    }
 }
 
 /// What this viewer saw last.
@@ -50,15 +66,22 @@ enum Event {
     /// The picture is the one before, but the stale slots are others or it is time for a sign of life.
     Unchanged,
     Ended(End),
+    /// The caller's time is over, or its token is good no more.
+    Over(Status),
+    /// The seat's holder has said nothing for too long.
+    Silent,
     Stopping,
 }
 
 impl Watch {
-    pub(super) fn new(service: &Service, peer: Peer, request: &WatchMosaicRequest) -> Result<Self, Status> {
-        let room = service.room(&request.room)?;
-        let seat = match request.client_id.as_str() {
-            "" => None,
-            _ => Some(take_seat(&room, peer, request)?),
+    pub(super) fn new(
+        service: &Service,
+        caller: Caller,
+        request: &WatchMosaicRequest,
+    ) -> Result<Self, Status> {
+        let (room, place) = match request.client_id.as_str() {
+            "" => spectate(service, &caller, request)?,
+            _ => sit_down(service, &caller, request)?,
         };
         let fps = match request.max_fps {
             0 => service.max_fps,
@@ -66,9 +89,10 @@ impl Watch {
         };
         Ok(Self {
             service: service.clone(),
+            caller,
             changes: room.seats.changes(),
+            place,
             room,
-            seat,
             interval: Duration::from_secs(1) / fps.max(1),
             last: None,
             told: Told::default(),
@@ -85,30 +109,34 @@ impl Watch {
             Event::Mosaic => Some(Ok(self.mosaic().await)),
             Event::Unchanged => self.unchanged().map(Ok),
             Event::Ended(end) => self.fail(status::end(end)),
+            Event::Over(status) => self.fail(status),
+            Event::Silent => self.fail(status::silent(self.service.limits.silent_after)),
             Event::Stopping => self.fail(status::stopping()),
         }
     }
 
     fn fail(&mut self, status: Status) -> Option<Result<Message, Status>> {
         self.is_over = true;
-        if let Some(mut seat) = self.seat.take() {
+        if let Place::Seat(seat) = &mut self.place {
             seat.depart(Departure::Broken);
         }
         Some(Err(status))
     }
 
     async fn event(&mut self) -> Event {
-        let seat = &mut self.seat;
-        let ended = async {
-            match seat {
-                Some(seat) => seat.ended().await,
-                None => std::future::pending().await,
+        let seat = self.place.seat();
+        let of_seat = async {
+            let Some(seat) = seat else { return std::future::pending().await };
+            tokio::select! {
+                end = seat.ended() => Event::Ended(end),
+                () = seat.silent() => Event::Silent,
             }
         };
         tokio::select! {
             biased;
             () = self.service.stopping.cancelled() => Event::Stopping,
-            end = ended => Event::Ended(end),
+            event = of_seat => event,
+            status = self.caller.over() => Event::Over(status),
             event = due(&self.room, &mut self.changes, self.last.as_ref(), self.interval) => event,
         }
     }
@@ -116,7 +144,7 @@ impl Watch {
     async fn mosaic(&mut self) -> Message {
         let (stale, _) = self.room.seats.stale();
         let mosaic = self.room.fanout.newest().await;
-        let seat = self.seat.as_ref().and_then(|seat| self.told.seat(seat, mosaic.tile(self.room.fit)));
+        let seat = self.place.seat().and_then(|seat| self.told.seat(seat, mosaic.tile(self.room.fit)));
         let response = self.told.mosaic(&mosaic, &stale, seat, None);
         let now = Instant::now();
         self.last = Some(Last { mosaic, mosaic_at: now, stale, response_at: now });
@@ -162,12 +190,33 @@ async fn due(
     }
 }
 
-fn take_seat(room: &OpenRoom, peer: Peer, request: &WatchMosaicRequest) -> Result<Seat, Status> {
+fn spectate(
+    service: &Service,
+    caller: &Caller,
+    request: &WatchMosaicRequest,
+) -> Result<(Visit, Place), Status> {
+    let id = room_id(&request.room)?;
+    caller.may(Wish::Watch, &id)?;
+    let room = service.lobby.enter(&id).map_err(status::too_many_rooms)?;
+    if room.seats.is_locked() && !caller.badge.is_host(&id) {
+        return Err(status::join(JoinError::Locked));
+    }
+    let place = room.spectate().map_err(status::too_many_spectators)?;
+    Ok((room, Place::Spectator { _place: place }))
+}
+
+fn sit_down(
+    service: &Service,
+    caller: &Caller,
+    request: &WatchMosaicRequest,
+) -> Result<(Visit, Place), Status> {
     let application = Application {
+        room: &request.room,
         client_id: &request.client_id,
         display_name: &request.display_name,
         session: &request.session,
         preferred_slot: request.preferred_slot,
     };
-    room.seats.take(application.join()?, peer).map_err(status::join)
+    let (_, room, seat) = service.seat(caller, &application)?;
+    Ok((room, Place::Seat(seat)))
 }

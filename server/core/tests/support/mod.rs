@@ -38,6 +38,7 @@ pub fn config() -> Config {
         log: LogFormat::Text,
         tls: Tls::default(),
         guard: Guard::default(),
+        key_file: None,
     }
 }
 

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tessera_mosaic::{Canvas, Grid, Ingest, Limits, Picture, Quality, TileFormat, TileSize, encode_jpeg};
+use tessera_mosaic::{Canvas, Grid, Ingest, Picture, Quality, TileFormat, TileSize, encode_jpeg};
 
 use super::*;
 use crate::fanout::Fanout;
-use crate::names::{ClientId, DisplayName, RoomId};
+use crate::limits::Limits;
 use crate::peer::Peer;
 use crate::pool::Pool;
-use crate::room::{Join, Room, Stamp};
+use crate::room::{Join, Stamp};
 use crate::seat::Seats;
 
 /// A room with one participant, who shows something.
@@ -24,12 +24,11 @@ impl Call {
         let format =
             TileFormat { size: TileSize::new(160, 128).unwrap(), quality: Quality::new(85).unwrap() };
         let grid = tessera_mosaic::Layout { grid: Grid::new(2).unwrap(), format };
-        let seats = Seats::new(RoomId::main(), Room::new(Canvas::new(grid)));
-        let id = ClientId::new("client3").unwrap();
-        let name = DisplayName::new("", &id).unwrap();
+        let seats = Seats::of(Canvas::new(grid));
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
-        let seat = seats.take(Join { id, name, session: None, preferred: None }, peer).unwrap();
-        let fanout = Fanout::new(Arc::clone(&seats), Arc::new(Pool::new(Limits::default())), envelope);
+        let seat = seats.take(Join::of("client3"), peer, || true).unwrap();
+        let fanout =
+            Fanout::new(Arc::clone(&seats), Arc::new(Pool::new(&Limits::default().frames)), envelope);
         let call = Self { fanout, seats, seat, spec: TileSpec { format, fit: Fit::Stretch } };
         call.show(1);
         call

@@ -1,0 +1,63 @@
+//! Somebody with a seat, and what the tile shows.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tessera_mosaic::Slot;
+
+use super::{Stamp, Ticket};
+use crate::names::{ClientId, DisplayName, Session};
+use crate::piece::Piece;
+
+/// Somebody with a seat.
+#[derive(Debug)]
+pub(super) struct Occupant {
+    pub(super) ticket: Ticket,
+    pub(super) slot: Slot,
+    pub(super) id: ClientId,
+    pub(super) name: DisplayName,
+    pub(super) session: Session,
+    pub(super) is_host: bool,
+    pub(super) video_off: bool,
+    /// The last good frame.
+    pub(super) frame: Option<Frame>,
+    /// Its piece, of the format that is shown now.
+    pub(super) shown: Option<Shown>,
+    /// Its piece for the grid that comes next.
+    pub(super) coming: Option<Coming>,
+    pub(super) heard: Instant,
+    /// The highest number of a push that arrived; later ones below it are superseded.
+    pub(super) newest_push: u64,
+    pub(super) refusals_in_a_row: u32,
+}
+
+impl Occupant {
+    /// Whether nothing was heard for so long.
+    pub(super) fn is_silent(&self, time: Duration, now: Instant) -> bool {
+        now.saturating_duration_since(self.heard) >= time
+    }
+}
+
+/// A frame as it was received. Another grid needs other tiles, which are made of these.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    pub(super) jpeg: Bytes,
+    /// Another for each frame in the room.
+    pub(super) number: u64,
+}
+
+/// A tile for the grid that comes next.
+#[derive(Debug, Clone)]
+pub(super) enum Coming {
+    Made(Arc<Piece>),
+    /// It cannot be made: the slot will be black.
+    Failed,
+}
+
+/// What a tile shows.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub(super) piece: Arc<Piece>,
+    pub(super) stamp: Stamp,
+}
