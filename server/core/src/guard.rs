@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode, Version};
@@ -121,7 +122,10 @@ async fn guarded(State(guard): State<Arc<Guard>>, mut request: Request, next: Ne
         }
         Err(answer) => {
             debug!(?answer, "refused");
-            Rest::Answer(answer.into_response())
+            let answer = answer.into_response();
+            // The answer to HEAD has no body (RFC 9110 section 9.3.2); in HTTP/2 one would be an error.
+            let is_head = request.method() == Method::HEAD;
+            Rest::Answer(if is_head { answer.map(|_| Body::empty()) } else { answer })
         }
     };
     // The browser of a page from elsewhere asks for the headers of CORS, also to let it read why it is refused.

@@ -94,7 +94,7 @@ async fn grpc_web_without_an_origin_and_what_is_no_grpc_have_no_effect() {
             assert_eq!(answer.status, 415, "{version:?} {content}: {answer:?}");
         }
         assert_eq!(call(&server, version, &host, &[]).await.status, 415);
-        for method in ["GET", "OPTIONS", "PUT"] {
+        for method in ["GET", "HEAD", "OPTIONS", "PUT"] {
             let answer = ask(&server, version, method, &host, &[("content-type", GRPC)]).await;
             assert!(
                 answer.status == 405 && answer.header("allow") == "POST",

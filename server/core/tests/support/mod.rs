@@ -5,6 +5,7 @@ pub mod either_http;
 pub mod http;
 pub mod programs;
 pub mod tls;
+pub mod tokens;
 
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -12,7 +13,9 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tessera_mosaic::{Fit, Grid, Picture, Quality, TileFormat, TileSize, TileSpec, encode_jpeg};
-use tessera_server_core::{CancellationToken, Config, Guard, Limits, Listen, LogFormat, Page, Server, Tls};
+use tessera_server_core::{
+    CancellationToken, Config, Counters, Guard, Limits, Listen, LogFormat, Page, Server, Tls,
+};
 use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
 use tessera_wire::{FrameRequest, FrameResponse, WatchMosaicRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -45,6 +48,7 @@ pub fn config() -> Config {
 /// A server that stops with the test.
 pub struct TestServer {
     pub address: SocketAddr,
+    pub counters: Counters,
     stopping: CancellationToken,
     served: JoinHandle<()>,
 }
@@ -60,10 +64,10 @@ impl TestServer {
 
     pub async fn with_page(config: &Config, page: Page) -> Self {
         let server = Server::bind(config, page).await.unwrap();
-        let address = server.addresses()[0];
+        let (address, counters) = (server.addresses()[0], server.counters());
         let stopping = CancellationToken::new();
         let served = tokio::spawn(server.serve(stopping.clone()));
-        Self { address, stopping, served }
+        Self { address, counters, stopping, served }
     }
 
     /// Waits until the room has `count` seats, as a spectator sees it.
@@ -203,6 +207,15 @@ pub struct Frames {
 }
 
 impl Frames {
+    /// A call that was made otherwise.
+    pub fn of(
+        client: Client,
+        requests: mpsc::Sender<FrameRequest>,
+        responses: Streaming<FrameResponse>,
+    ) -> Self {
+        Self { client, requests: Some(requests), responses }
+    }
+
     pub async fn send(&self, request: FrameRequest) {
         within(self.requests.as_ref().unwrap().send(request)).await.unwrap();
     }
@@ -241,7 +254,7 @@ impl Frames {
 }
 
 /// A call of WatchMosaic.
-pub struct Mosaics(Streaming<FrameResponse>);
+pub struct Mosaics(pub Streaming<FrameResponse>);
 
 impl Mosaics {
     pub async fn message(&mut self) -> Result<Option<FrameResponse>, Status> {
