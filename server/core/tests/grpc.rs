@@ -192,6 +192,28 @@ async fn a_second_message_where_there_is_to_be_one_is_not_looked_at() {
     assert!(!response.headers().contains_key("grpc-status"), "{:?}", response.headers());
 }
 
+#[tokio::test]
+async fn a_callers_deadline_ends_a_stream_whose_slot_is_kept_and_a_push_whose_seat_stays() {
+    let server = TestServer::start().await;
+    let timeout = |time| [(HeaderName::from_static("grpc-timeout"), time)];
+    let joined = framed(&[WatchMosaicRequest { client_id: "a".to_owned(), ..Default::default() }]);
+    let (_connection, response) = call(&server, "WatchMosaic", &timeout("200m"), joined).await;
+    let (messages, trailers) = all(response).await;
+    assert_eq!(trailers.unwrap()["grpc-status"], "4", "DEADLINE_EXCEEDED");
+    let session = messages[0].seat.as_ref().unwrap().session.clone();
+
+    let back = WatchMosaicRequest { client_id: "b".to_owned(), session, ..Default::default() };
+    let mut standing = server.client().await.watch(back).await.unwrap();
+    let seat = standing.next().await.seat.unwrap();
+    assert_eq!(seat.slot, 0, "it was kept");
+
+    let push = framed(&[FrameRequest { session: seat.session, ..request("b", tile_frame(1)) }]);
+    let (_connection, response) = call(&server, "PushFrame", &timeout("0n"), push.clone()).await;
+    failed_at_once(response, "4").await;
+    let (_connection, response) = call(&server, "PushFrame", &[], push).await;
+    assert_eq!(all(response).await.1.unwrap()["grpc-status"], "0", "the seat stays");
+}
+
 /// Base64 as gRPC-Web has it: pieces with padding of their own, one behind the other.
 fn from_base64(text: &[u8]) -> Vec<u8> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

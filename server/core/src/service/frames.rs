@@ -116,7 +116,7 @@ impl Frames {
         let Ok(taken) = taken else { return Err(gone(seat)) };
 
         let (stale, _) = room.seats.stale();
-        let mosaic = room.fanout.newest().await;
+        let mosaic = self.service.mosaic(room).await?;
         let seat = self.told.seat(seat, mosaic.tile(room.fit));
         let refusal = match &taken {
             Taken::Refused(error) => Some(reply::refusal(error)),

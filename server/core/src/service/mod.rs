@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::access::{Access, Wish};
+use crate::fanout::Mosaic;
 use crate::limits::CallLimits;
 use crate::lobby::{Lobby, OpenRoom, Visit};
 use crate::names::{ClientId, DisplayName, RoomId, Session};
@@ -90,6 +91,13 @@ impl Service {
         let visit = self.lobby.enter(&room).map_err(status::too_many_rooms)?;
         let seat = visit.seats.take(join, caller.peer.clone(), || true).map_err(status::join)?;
         Ok((id, visit, seat))
+    }
+
+    /// The mosaic of this moment, if it is not too large to be sent.
+    async fn mosaic(&self, room: &OpenRoom) -> Result<Arc<Mosaic>, Status> {
+        let mosaic = room.fanout.newest().await;
+        let (bytes, limit) = (mosaic.jpeg().len(), self.limits.max_mosaic_bytes);
+        if bytes > limit as usize { Err(status::large_mosaic(bytes, limit)) } else { Ok(mosaic) }
     }
 
     /// Takes in one message of a seat's holder: a sign of life, a camera that is off, or a frame. Gives why

@@ -81,6 +81,13 @@ pub(super) fn silent(time: Duration) -> Status {
     ))
 }
 
+/// The mosaic is larger than any may be.
+pub(super) fn large_mosaic(bytes: usize, limit: u32) -> Status {
+    Status::out_of_range(format!(
+        "the mosaic has {bytes} bytes where {limit} are the limit (--max-mosaic-bytes): lower --quality or --tile"
+    ))
+}
+
 pub(super) fn deadline() -> Status {
     Status::deadline_exceeded("the time that the caller gave is over")
 }

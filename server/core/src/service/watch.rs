@@ -106,7 +106,10 @@ impl Watch {
             return None;
         }
         match self.event().await {
-            Event::Mosaic => Some(Ok(self.mosaic().await)),
+            Event::Mosaic => match self.mosaic().await {
+                Ok(message) => Some(Ok(message)),
+                Err(status) => self.fail(status),
+            },
             Event::Unchanged => self.unchanged().map(Ok),
             Event::Ended(end) => self.fail(status::end(end)),
             Event::Over(status) => self.fail(status),
@@ -141,14 +144,14 @@ impl Watch {
         }
     }
 
-    async fn mosaic(&mut self) -> Message {
+    async fn mosaic(&mut self) -> Result<Message, Status> {
         let (stale, _) = self.room.seats.stale();
-        let mosaic = self.room.fanout.newest().await;
+        let mosaic = self.service.mosaic(&self.room).await?;
         let seat = self.place.seat().and_then(|seat| self.told.seat(seat, mosaic.tile(self.room.fit)));
         let response = self.told.mosaic(&mosaic, &stale, seat, None);
         let now = Instant::now();
         self.last = Some(Last { mosaic, mosaic_at: now, stale, response_at: now });
-        response
+        Ok(response)
     }
 
     fn unchanged(&mut self) -> Option<Message> {

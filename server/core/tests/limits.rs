@@ -1,0 +1,94 @@
+//! What somebody may not do for long: say nothing, or push too often; and what is too large.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Client, TestServer, config, frame, tile_frame, within};
+use tessera_wire::{FrameRequest, WatchMosaicRequest};
+use tonic::{Code, Status};
+
+fn join(id: &str) -> WatchMosaicRequest {
+    WatchMosaicRequest { client_id: id.to_owned(), ..Default::default() }
+}
+
+async fn push(client: &Client, request: FrameRequest) -> Result<bool, Status> {
+    within(client.grpc.clone().push_frame(request)).await.map(|response| response.into_inner().superseded)
+}
+
+#[tokio::test]
+async fn whoever_says_nothing_at_all_has_the_stream_ended_and_the_slot_kept() {
+    let mut config = config();
+    config.limits.calls.silent_after = Duration::from_millis(500);
+    let server = TestServer::with(&config).await;
+    let mut client = server.client().await;
+    let mut watching = client.watch(join("b")).await.unwrap();
+    let session = watching.next().await.seat.unwrap().session;
+    let mut joined = server.join("client2").await;
+    let mut unnamed = server.client().await.frames().await;
+    for status in [watching.end().await, joined.end().await, unnamed.end().await] {
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+        assert!(status.message().contains("500ms"), "{status}");
+    }
+    assert_eq!(server.join("c").await.end().await.code(), Code::DeadlineExceeded);
+    let back = WatchMosaicRequest { session, ..join("b") };
+    assert_eq!(client.watch(back).await.unwrap().next().await.seat.unwrap().slot, 0, "it was kept");
+}
+
+#[tokio::test]
+async fn a_sign_of_life_is_enough() {
+    let mut config = config();
+    config.limits.calls.silent_after = Duration::from_secs(1);
+    let server = TestServer::with(&config).await;
+    let mut client = server.client().await;
+    let mut watching = client.watch(join("a")).await.unwrap();
+    let session = watching.next().await.seat.unwrap().session;
+    let mut signs = tokio::time::interval(Duration::from_millis(200));
+    for _ in 0..10 {
+        signs.tick().await;
+        push(&client, FrameRequest { session: session.clone(), ..Default::default() }).await.unwrap();
+    }
+    assert_eq!(watching.end().await.code(), Code::DeadlineExceeded, "and then it is over");
+}
+
+#[tokio::test]
+async fn a_flood_of_pushes_is_skipped_and_then_refused_and_the_seat_stays() {
+    let mut config = config();
+    (config.limits.calls.pushes_per_second, config.limits.calls.push_patience) =
+        (5, Duration::from_millis(300));
+    let server = TestServer::with(&config).await;
+    let mut client = server.client().await;
+    let mut watching = client.watch(join("a")).await.unwrap();
+    let session = watching.next().await.seat.unwrap().session;
+    let one = FrameRequest { session, ..frame(tile_frame(1)) };
+    let mut skipped = 0;
+    let status = loop {
+        match push(&client, one.clone()).await {
+            Ok(superseded) => skipped += u32::from(superseded),
+            Err(status) => break status,
+        }
+    };
+    assert!(skipped > 0);
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(status.message().contains("5 a second"), "{status}");
+    let looked = server.look().await;
+    assert_eq!(looked.layout.unwrap().places.len(), 1);
+}
+
+#[tokio::test]
+async fn a_mosaic_over_the_limit_ends_the_streams_of_those_who_made_it_so() {
+    let mut config = config();
+    let black = TestServer::start().await.look().await.frame_data.len();
+    config.limits.calls.max_mosaic_bytes = black as u32;
+    let server = TestServer::with(&config).await;
+    let mut client = server.client().await;
+    let mut watching = client.watch(join("a")).await.unwrap();
+    let session = watching.next().await.seat.unwrap().session;
+    push(&client, FrameRequest { session, ..frame(tile_frame(1)) }).await.unwrap();
+    let mut joined = server.join("b").await;
+    joined.send(frame(tile_frame(1))).await;
+    for status in [watching.end().await, joined.end().await] {
+        assert_eq!(status.code(), Code::OutOfRange, "{status}");
+        assert!(status.message().contains("--max-mosaic-bytes"), "{status}");
+    }
+}
