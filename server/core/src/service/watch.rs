@@ -55,7 +55,8 @@ impl Place {
 /// What this viewer saw last.
 struct Last {
     mosaic: Arc<Mosaic>,
-    mosaic_at: Instant,
+    /// When the next one may come.
+    next_at: Instant,
     stale: Vec<Slot>,
     response_at: Instant,
 }
@@ -140,7 +141,7 @@ impl Watch {
             () = self.service.stopping.cancelled() => Event::Stopping,
             event = of_seat => event,
             status = self.caller.over() => Event::Over(status),
-            event = due(&self.room, &mut self.changes, self.last.as_ref(), self.interval) => event,
+            event = due(&self.room, &mut self.changes, self.last.as_ref()) => event,
         }
     }
 
@@ -150,7 +151,9 @@ impl Watch {
         let seat = self.place.seat().and_then(|seat| self.told.seat(seat, mosaic.tile(self.room.fit)));
         let response = self.told.mosaic(&mosaic, &stale, seat, None);
         let now = Instant::now();
-        self.last = Some(Last { mosaic, mosaic_at: now, stale, response_at: now });
+        let due = self.last.as_ref().map_or(now, |last| last.next_at);
+        self.last =
+            Some(Last { mosaic, next_at: following(due, now, self.interval), stale, response_at: now });
         Ok(response)
     }
 
@@ -162,29 +165,29 @@ impl Watch {
     }
 }
 
+/// When the mosaic after one that was due then, and came now, may come. A little lateness is made up for, or timers that
+/// are late by a millisecond would make 29 a second of 30; a pause is not.
+fn following(due: Instant, now: Instant, interval: Duration) -> Instant {
+    due.max(now.checked_sub(interval / 4).unwrap_or(now)) + interval
+}
+
 /// Waits until there is something to say. Everything is looked at anew after each wait, so nothing is missed
 /// and nothing is said twice.
-async fn due(
-    room: &OpenRoom,
-    changes: &mut watch::Receiver<Change>,
-    last: Option<&Last>,
-    interval: Duration,
-) -> Event {
+async fn due(room: &OpenRoom, changes: &mut watch::Receiver<Change>, last: Option<&Last>) -> Event {
     let Some(last) = last else { return Event::Mosaic };
     let idle_at = last.response_at + IDLE;
-    let mosaic_at = last.mosaic_at + interval;
     loop {
         let is_new = changes.borrow_and_update().sequence != last.mosaic.sequence;
         let (stale, next_stale) = room.seats.stale();
         let now = Instant::now();
-        if is_new && now >= mosaic_at {
+        if is_new && now >= last.next_at {
             return Event::Mosaic;
         }
         if stale != last.stale || now >= idle_at {
             return Event::Unchanged;
         }
         let quiet_until = next_stale.map_or(idle_at, |at| idle_at.min(at.into()));
-        let wait = if is_new { mosaic_at.min(quiet_until) } else { quiet_until };
+        let wait = if is_new { last.next_at.min(quiet_until) } else { quiet_until };
         tokio::select! {
             () = sleep_until(wait) => {}
             // The sender is the room's, which outlives its viewers.
@@ -222,4 +225,19 @@ fn sit_down(
     };
     let (_, room, seat) = service.seat(caller, &application)?;
     Ok((room, Place::Seat(seat)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lateness_is_made_up_for_and_a_pause_is_not() {
+        let (begin, interval) = (Instant::now() + Duration::from_secs(9), Duration::from_millis(40));
+        let after = |late| following(begin, begin + Duration::from_millis(late), interval) - begin;
+        assert_eq!(after(0), interval);
+        assert_eq!(after(10), interval);
+        assert_eq!(after(11), Duration::from_millis(41));
+        assert_eq!(after(1000), Duration::from_millis(1030));
+    }
 }
