@@ -25,6 +25,7 @@ mod config;
 mod counters;
 mod fanout;
 mod guard;
+mod guests;
 mod http;
 mod limits;
 mod listen;
