@@ -110,10 +110,11 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     service: Service,
     page: Page,
-    max_frame_bytes: usize,
+    limits: Limits,
     tls: Option<tls::Tls>,
     guard: guard::Guard,
     counters: Counters,
+    guests: guests::Guests,
 }
 
 impl Server {
@@ -127,6 +128,7 @@ impl Server {
         let tls = tls::Tls::open(&config.tls, &config.guard.hosts).context("no TLS")?;
         let guard = guard::Guard::new(&config.guard, tls.as_ref());
         let listeners = listen::bind(&config.listen).await?;
+        let counters = Counters::default();
         let pool = Arc::new(Pool::new((&config.limits.frames).into()));
         let service = Service {
             lobby: Arc::new(Lobby::new(config.grid, config.tile, &pool, service::envelope)),
@@ -138,10 +140,11 @@ impl Server {
             listeners,
             service,
             page,
-            max_frame_bytes: config.limits.frames.max_frame_bytes as usize,
+            limits: config.limits.clone(),
             tls,
             guard,
-            counters: Counters::default(),
+            guests: guests::Guests::new(&config.limits, counters.clone()),
+            counters,
         })
     }
 
@@ -156,13 +159,15 @@ impl Server {
     }
 
     /// Serves until `stopping` is cancelled, then ends all streams and returns when the connections have
-    /// ended, or after 5 seconds.
+    /// ended, or after the time for that.
     pub async fn serve(self, stopping: CancellationToken) {
         self.announce();
         let service = Service { stopping: stopping.clone(), ..self.service };
-        let router = self.guard.around(http::router(service, self.page, self.max_frame_bytes));
+        let router = self.guard.around(http::router(service, self.page, self.limits.frames.max_frame_bytes as usize));
         let door = self.tls.as_ref().map(|tls| tls.door().clone());
-        let served = listen::serve(self.listeners, Serving { router, tls: door, stopping });
+        let limits = Arc::new(self.limits.connections);
+        let serving = Serving { router, tls: door, limits, guests: self.guests, stopping };
+        let served = listen::serve(self.listeners, serving);
         let kept = async {
             match self.tls {
                 Some(tls) => tls.keep().await,
