@@ -163,7 +163,7 @@ impl Server {
     pub async fn serve(self, stopping: CancellationToken) {
         self.announce();
         let service = Service { stopping: stopping.clone(), ..self.service };
-        let router = self.guard.around(http::router(service, self.page, self.limits.frames.max_frame_bytes as usize));
+        let router = self.guard.around(http::router(service, self.page, self.limits.calls));
         let door = self.tls.as_ref().map(|tls| tls.door().clone());
         let limits = Arc::new(self.limits.connections);
         let serving = Serving { router, tls: door, limits, guests: self.guests, stopping };

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use axum::http;
@@ -13,9 +14,13 @@ use tonic::server::{Grpc, ServerStreamingService, StreamingService, UnaryService
 use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 
+use super::held::HeldBody;
 use super::message::Body;
 use super::{Service, frames, peer, push, status, watch};
+use crate::limits::CallLimits;
+use crate::peer::Peer;
 
+type HttpRequest = http::Request<tonic::body::Body>;
 type HttpResponse = http::Response<tonic::body::Body>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -23,16 +28,29 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 #[derive(Debug, Clone)]
 pub(crate) struct Calls {
     service: Service,
-    max_message_bytes: usize,
+    limits: CallLimits,
 }
 
 impl Calls {
-    /// Messages of requests may have up to `max_message_bytes`.
-    pub(crate) fn new(service: Service, max_message_bytes: usize) -> Self {
-        Self { service, max_message_bytes }
+    pub(crate) fn new(service: Service, limits: CallLimits) -> Self {
+        Self { service, limits }
     }
 
-    async fn answer(self, request: http::Request<tonic::body::Body>) -> HttpResponse {
+    async fn answer(self, request: HttpRequest) -> HttpResponse {
+        let Some(peer) = request.extensions().get::<Peer>() else { return status::no_peer().into_http() };
+        let holding = peer.hold();
+        if request.uri().path() == "/VideoProcessingService/StreamFrames" {
+            let held = request.map(|body| tonic::body::Body::new(HeldBody::stream(body, holding)));
+            return self.dispatch(held).await;
+        }
+        // The message is held as long as it is in work.
+        let holding = Arc::new(Mutex::new(holding));
+        let held = |body| HeldBody::single(body, Arc::clone(&holding), self.limits.silent_after);
+        let request = request.map(|body| tonic::body::Body::new(held(body)));
+        self.dispatch(request).await
+    }
+
+    async fn dispatch(&self, request: HttpRequest) -> HttpResponse {
         match request.uri().path() {
             "/VideoProcessingService/StreamFrames" => {
                 let mut body = None;
@@ -56,11 +74,11 @@ impl Calls {
         T: prost::Message + 'static,
         U: prost::Message + Default + 'static,
     {
-        Grpc::new(ProstCodec::default()).max_decoding_message_size(self.max_message_bytes)
+        Grpc::new(ProstCodec::default()).max_decoding_message_size(self.limits.max_message_bytes as usize)
     }
 }
 
-impl tower_service::Service<http::Request<tonic::body::Body>> for Calls {
+impl tower_service::Service<HttpRequest> for Calls {
     type Response = HttpResponse;
     type Error = Infallible;
     type Future = BoxFuture<Result<HttpResponse, Infallible>>;
@@ -69,7 +87,7 @@ impl tower_service::Service<http::Request<tonic::body::Body>> for Calls {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
+    fn call(&mut self, request: HttpRequest) -> Self::Future {
         let answer = self.clone().answer(request);
         Box::pin(async { Ok(answer.await) })
     }

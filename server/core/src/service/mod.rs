@@ -6,6 +6,7 @@
 
 mod calls;
 mod frames;
+mod held;
 mod message;
 mod push;
 mod reply;

@@ -1,8 +1,11 @@
 //! The gRPC statuses that this server gives, all of them.
 
+use std::time::Duration;
+
 use tessera_wire::NameError;
 use tonic::Status;
 
+use crate::guests::TooMuch;
 use crate::lobby::NoSuchRoom;
 use crate::room::{JoinError, MAX_REFUSALS, PushError};
 use crate::seat::End;
@@ -64,4 +67,14 @@ pub(super) fn no_such_method() -> Status {
 /// Every connection that we accept has one, so this is our fault.
 pub(super) fn no_peer() -> Status {
     Status::internal("the request has no connection")
+}
+
+/// More bytes of messages would be held than may be.
+pub(super) fn too_much(error: TooMuch) -> Status {
+    Status::resource_exhausted(error.to_string())
+}
+
+/// A call's only message has not come as a whole.
+pub(super) fn too_slow(timeout: Duration) -> Status {
+    Status::deadline_exceeded(format!("the message has not come as a whole within {timeout:?}"))
 }

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tessera_mosaic::{Fit, Grid, Picture, Quality, TileFormat, TileSize, TileSpec, encode_jpeg};
-use tessera_server_core::{CancellationToken, Config, Guard, Limits, Listen, LogFormat, Page, Server, Tls};
+use tessera_server_core::{
+    CancellationToken, Config, Counters, Guard, Limits, Listen, LogFormat, Page, Server, Tls,
+};
 use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
 use tessera_wire::{FrameRequest, FrameResponse, WatchMosaicRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -44,6 +46,7 @@ pub fn config() -> Config {
 /// A server that stops with the test.
 pub struct TestServer {
     pub address: SocketAddr,
+    pub counters: Counters,
     stopping: CancellationToken,
     served: JoinHandle<()>,
 }
@@ -59,10 +62,10 @@ impl TestServer {
 
     pub async fn with_page(config: &Config, page: Page) -> Self {
         let server = Server::bind(config, page).await.unwrap();
-        let address = server.addresses()[0];
+        let (address, counters) = (server.addresses()[0], server.counters());
         let stopping = CancellationToken::new();
         let served = tokio::spawn(server.serve(stopping.clone()));
-        Self { address, stopping, served }
+        Self { address, counters, stopping, served }
     }
 
     /// Waits until the room has `count` seats, as a spectator sees it.
