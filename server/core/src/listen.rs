@@ -3,6 +3,7 @@
 mod corked;
 mod entrance;
 mod forwarded;
+mod meter;
 mod outgoing;
 mod patient;
 mod socket;

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
+use tracing::warn;
 
+use super::meter::Meter;
 use crate::peer::Peer;
 
 /// A connection that notes when it is lost, before anybody above can see that its streams end.
@@ -17,6 +19,7 @@ use crate::peer::Peer;
 pub(super) struct Watched<S> {
     stream: S,
     peer: Peer,
+    meter: Meter,
     /// Runs until the first request has come.
     opening: Option<Pin<Box<Sleep>>>,
     /// How long the end may take.
@@ -34,7 +37,26 @@ impl<S> Watched<S> {
         closing_timeout: Duration,
     ) -> Self {
         let opening = Some(Box::pin(sleep_until(deadline)));
-        Self { stream, peer, opening, closing_timeout, closing: None }
+        let meter = Meter::new(Instant::now());
+        Self { stream, peer, meter, opening, closing_timeout, closing: None }
+    }
+
+    /// Notes that something came.
+    fn hear(&mut self, news: &[u8]) -> io::Result<()> {
+        let now = Instant::now();
+        self.peer.hear(now);
+        self.meter.read(news, now).map_err(|flood| {
+            warn!(reason = %flood, "closed a connection");
+            io::Error::other(flood)
+        })
+    }
+
+    /// Notes what was written.
+    fn note_written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.meter.exchange(bytes);
+        }
+        self.note(written)
     }
 
     fn note<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -67,13 +89,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let result = match Pin::new(&mut self.stream).poll_read(context, buffer) {
+        let mut result = match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => self.poll_opening(context),
             ready @ Poll::Ready(_) => ready,
         };
         let news = &buffer.filled()[before..];
         if !news.is_empty() {
-            self.peer.hear(Instant::now());
+            result = self.hear(news).map_or_else(|flood| Poll::Ready(Err(flood)), |()| result);
         } else if result.is_ready() && buffer.remaining() > 0 {
             self.peer.lose();
         }
@@ -87,8 +109,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note(result)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note_written(written)
     }
 
     fn poll_write_vectored(
@@ -96,8 +118,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.note(result)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.note_written(written)
     }
 
     fn is_write_vectored(&self) -> bool {
