@@ -106,6 +106,17 @@ async fn whoever_has_asked_may_be_quiet() {
 }
 
 #[tokio::test]
+async fn over_http_1_a_connection_is_not_kept_for_a_request_that_does_not_come() {
+    let mut config = config();
+    config.limits.connections.opening_timeout = SOON;
+    let server = TestServer::with(&config).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let said = String::from_utf8(closed(&mut stream).await).unwrap();
+    assert!(said.starts_with("HTTP/1.1 200 ") && said.ends_with("ok\n"), "{said}");
+}
+
+#[tokio::test]
 async fn a_thousand_headers_are_431() {
     let server = TestServer::start().await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();

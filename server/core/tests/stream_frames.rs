@@ -5,7 +5,7 @@ mod support;
 use support::{
     TILE, TestServer, black, config, decoded, frame, inner, jpeg, picture, psnr, quadrant, shows, tile_frame,
 };
-use tessera_mosaic::{Fit, Limits};
+use tessera_mosaic::Fit;
 use tessera_wire::refusal::Reason;
 use tessera_wire::{FrameRequest, WatchMosaicRequest};
 use tonic::Code;
