@@ -221,6 +221,7 @@ impl Cli {
         };
         let conflict = |why| Self::command().error(ErrorKind::ArgumentConflict, why);
         self.access.check(&listen).map_err(conflict)?;
+        self.limits.check().map_err(|why| Self::command().error(ErrorKind::ValueValidation, why))?;
         Ok(Config {
             listen,
             grid: self.grid,
@@ -319,6 +320,13 @@ mod tests {
                 assert!(message.contains(part), "{part} in: {message}");
             }
         }
+    }
+
+    #[test]
+    fn messages_that_cannot_hold_a_frame_are_refused_with_the_number_that_can() {
+        let message = parse(&["--max-frame-bytes", "10000000"]).unwrap_err();
+        assert!(message.contains("--max-message-bytes must be 10065536 or more"), "{message}");
+        assert!(parse(&["--max-frame-bytes", "10000000", "--max-message-bytes", "10065536"]).is_ok());
     }
 
     #[test]

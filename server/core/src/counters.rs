@@ -63,8 +63,16 @@ pub(crate) struct Share {
 impl Share {
     /// Counts more.
     pub(crate) fn grow(&mut self, amount: usize) {
-        self.amount += amount;
-        self.counters.0.send_modify(|held| *(self.what)(held) += amount);
+        self.set(self.amount + amount);
+    }
+
+    /// Counts so much from now on.
+    pub(crate) fn set(&mut self, amount: usize) {
+        let before = std::mem::replace(&mut self.amount, amount);
+        self.counters.0.send_modify(|held| {
+            let held = (self.what)(held);
+            *held = *held - before + amount;
+        });
     }
 }
 
@@ -83,7 +91,8 @@ mod tests {
         let counters = Counters::default();
         let one = counters.add(|held| &mut held.seats, 1);
         let mut bytes = counters.add(|held| &mut held.bytes, 10);
-        bytes.grow(5);
+        bytes.grow(10);
+        bytes.set(15);
         assert_eq!(counters.held(), Held { seats: 1, bytes: 15, ..Held::default() });
         let waiting = tokio::spawn({
             let counters = counters.clone();

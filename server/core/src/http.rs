@@ -13,13 +13,9 @@ use tower_layer::Layer;
 use crate::page::{Page, careful};
 use crate::service::{Calls, Service};
 
-/// Bytes of protobuf and gRPC around a frame, generously: names, numbers, framing.
-const ENVELOPE: usize = 64 << 10;
-
-/// The routes of the one port. Messages up to twice the largest frame are read, so that a frame that is
-/// somewhat too large is refused alone, with the reason, instead of ending its stream.
-pub(crate) fn router(service: Service, page: Page, max_frame_bytes: usize) -> Router {
-    let grpc = Calls::new(service, 2 * max_frame_bytes + ENVELOPE);
+/// The routes of the one port.
+pub(crate) fn router(service: Service, page: Page) -> Router {
+    let grpc = Calls::new(service);
     let site = page
         .router()
         .route("/healthz", get(async || "ok\n"))

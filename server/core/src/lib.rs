@@ -26,6 +26,7 @@ mod config;
 mod counters;
 mod fanout;
 mod guard;
+mod guests;
 mod http;
 mod limits;
 mod listen;
@@ -125,10 +126,11 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     service: Service,
     page: Page,
-    max_frame_bytes: usize,
+    limits: Limits,
     tls: Option<tls::Tls>,
     guard: guard::Guard,
     counters: Counters,
+    guests: guests::Guests,
 }
 
 impl Server {
@@ -168,9 +170,10 @@ impl Server {
             listeners,
             service,
             page,
-            max_frame_bytes: config.limits.frames.max_frame_bytes as usize,
+            limits: config.limits.clone(),
             tls,
             guard,
+            guests: guests::Guests::new(&config.limits, counters.clone()),
             counters,
         })
     }
@@ -186,14 +189,16 @@ impl Server {
     }
 
     /// Serves until `stopping` is cancelled, then ends all streams and returns when the connections have
-    /// ended, or after 5 seconds.
+    /// ended, or after the time for that.
     pub async fn serve(self, stopping: CancellationToken) {
         self.announce();
         let access = self.service.access.clone();
         let service = Service { stopping: stopping.clone(), ..self.service };
-        let router = self.guard.around(http::router(service, self.page, self.max_frame_bytes));
+        let router = self.guard.around(http::router(service, self.page));
         let door = self.tls.as_ref().map(|tls| tls.door().clone());
-        let served = listen::serve(self.listeners, Serving { router, tls: door, stopping });
+        let limits = Arc::new(self.limits.connections);
+        let serving = Serving { router, tls: door, limits, guests: self.guests, stopping };
+        let served = listen::serve(self.listeners, serving);
         let kept = async {
             match self.tls {
                 Some(tls) => tls.keep().await,

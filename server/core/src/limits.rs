@@ -39,6 +39,26 @@ impl Default for Limits {
     }
 }
 
+/// Bytes of a message around its frame, generously: names, numbers, framing.
+const ENVELOPE: u32 = 64 << 10;
+
+impl Limits {
+    /// Whether they can hold together.
+    ///
+    /// # Errors
+    ///
+    /// Why not, and what to do.
+    pub fn check(&self) -> Result<(), String> {
+        let needed = self.frames.max_frame_bytes + ENVELOPE;
+        if self.calls.max_message_bytes < needed {
+            return Err(format!(
+                "--max-message-bytes must be {needed} or more: --max-frame-bytes, and 64 KiB for what is around a frame"
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// Bounds on connections.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits of connections")]
@@ -109,7 +129,7 @@ pub struct ConnectionLimits {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits of calls")]
 pub struct CallLimits {
-    /// Bytes of a message; a larger one ends its call
+    /// Bytes of a message, at least 64 KiB more than those of a frame; a larger one ends its call
     #[arg(long, env = "TESSERA_MAX_MESSAGE_BYTES", value_name = "BYTES", default_value = "8388608", value_parser = count(66_560..=268_435_456))]
     pub max_message_bytes: u32,
 
@@ -236,6 +256,17 @@ mod tests {
             tessera_mosaic::Limits::from(&Limits::default().frames),
             tessera_mosaic::Limits::default()
         );
+    }
+
+    #[test]
+    fn a_message_has_room_for_the_largest_frame() {
+        let mut limits = Limits::default();
+        assert_eq!(limits.check(), Ok(()));
+        limits.calls.max_message_bytes = limits.frames.max_frame_bytes + (64 << 10);
+        assert_eq!(limits.check(), Ok(()));
+        limits.calls.max_message_bytes -= 1;
+        let why = limits.check().unwrap_err();
+        assert!(why.contains("--max-message-bytes must be 4259840 or more"), "{why}");
     }
 
     #[test]

@@ -1,18 +1,25 @@
 //! The accept loop: one port, with TLS and without, HTTP/1.1 and HTTP/2, and its end.
 
 mod corked;
+mod entrance;
+mod forwarded;
+mod meter;
+mod outgoing;
+mod patient;
+mod socket;
+mod stall;
+mod streams;
 mod watched;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout_at;
@@ -21,21 +28,23 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use crate::config::{Listen, Plain};
-use crate::peer::{Arrival, PING_AFTER, PING_TIMEOUT, Peer};
+use crate::guests::Guests;
+use crate::limits::ConnectionLimits;
+use crate::peer::{Arrival, Peer};
 use crate::tls::{Door, HELLO};
 use corked::Corked;
+use entrance::Way;
+use patient::Patient;
+use stall::{Patience, Progress, unless_stalled};
+use streams::Streams;
 use watched::Watched;
 
-/// How long connections may take to end after their streams have.
-const GRACE: Duration = Duration::from_secs(5);
-/// How long a connection may take to say which HTTP it speaks, through the handshake of TLS if it has one; and then
-/// an HTTP/1 request's header.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Streams that a client may reset before they were looked at, and that may break the rules, at a time; one more ends
+/// the connection. The first is h2's own default, and a client that cancels calls stays far below both.
+const MAX_RESETS: usize = 20;
+const MAX_ERRORS: usize = 128;
 /// How long to wait after a failed accept, mostly for file descriptors to become free.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
-/// Unsent bytes that the kernel may hold for a connection: enough for a mosaic, not for seconds of them.
-const UNSENT: u32 = 256 << 10;
-
 /// Binds every address that was asked for.
 ///
 /// # Errors
@@ -82,10 +91,12 @@ pub(crate) struct Serving {
     pub(crate) router: Router,
     /// TLS, if the port has it.
     pub(crate) tls: Option<Door>,
+    pub(crate) limits: Arc<ConnectionLimits>,
+    pub(crate) guests: Guests,
     pub(crate) stopping: CancellationToken,
 }
 
-/// Accepts connections until `stopping` is cancelled, then lets them end within [`GRACE`].
+/// Accepts connections until `stopping` is cancelled, then lets them end within the time for that.
 ///
 /// Whoever cancels must see to it that open streams end by themselves: a connection waits for its streams.
 pub(crate) async fn serve(listeners: Vec<TcpListener>, serving: Serving) {
@@ -100,9 +111,10 @@ pub(crate) async fn serve(listeners: Vec<TcpListener>, serving: Serving) {
         graceful.shutdown().await;
         connections.wait().await;
     };
-    match tokio::time::timeout(GRACE, drained).await {
+    let grace = serving.limits.stop_timeout;
+    match tokio::time::timeout(grace, drained).await {
         Ok(()) => info!("stopped: all connections have ended"),
-        Err(_) => warn!("stopped: {} connections did not end within {GRACE:?}", connections.len()),
+        Err(_) => warn!("stopped: {} connections did not end within {grace:?}", connections.len()),
     }
 }
 
@@ -120,9 +132,9 @@ async fn accept(
         };
         match accepted {
             Ok((stream, address)) => {
-                let span = info_span!("connection", peer = %address);
-                let served = admit(stream, address, serving.clone(), graceful.watcher());
-                connections.spawn(served.instrument(span));
+                if let Some(served) = admit(stream, address, serving, graceful.watcher()) {
+                    connections.spawn(served);
+                }
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
@@ -135,20 +147,44 @@ async fn accept(
     }
 }
 
+/// Lets a connection in, if there is a place for it.
+fn admit(
+    stream: TcpStream,
+    address: SocketAddr,
+    serving: &Serving,
+    watcher: Watcher,
+) -> Option<impl Future<Output = ()> + use<>> {
+    let is_proxy = forwarded::is_among(&serving.limits.trusted_proxy, address.ip());
+    match serving.guests.connect(address.ip(), is_proxy) {
+        Ok(visit) => {
+            let peer = Peer::connected(address, visit, serving.limits.ping_after, Instant::now());
+            let span = info_span!("connection", peer = %address);
+            Some(open(stream, peer, serving.clone(), watcher).instrument(span))
+        }
+        Err(full) => {
+            warn!(peer = %address, reason = %full, "closed a connection");
+            None
+        }
+    }
+}
+
 /// Finds out what a connection speaks, and serves it if that is spoken here.
-async fn admit(stream: TcpStream, peer: SocketAddr, serving: Serving, watcher: Watcher) {
-    let deadline = tokio::time::Instant::now() + HEADER_TIMEOUT;
-    set_options(&stream);
+async fn open(stream: TcpStream, peer: Peer, serving: Serving, watcher: Watcher) {
+    let limits = Arc::clone(&serving.limits);
+    let deadline = tokio::time::Instant::now() + limits.opening_timeout;
+    socket::set_options(&stream, &limits);
     let Ok(local) = stream.local_addr() else { return };
     let opening = timeout_at(deadline, first_byte(&stream));
     let Some(Ok(Ok(first))) = until(&serving.stopping, opening).await else { return };
-    let arrival = Arrival { peer, local, secure: first == HELLO };
-    let stream = Corked::new(stream);
+    let arrival = Arrival { peer: peer.address(), local, secure: first == HELLO, forwarded: false };
+    let stream = Patient::new(Corked::new(stream), limits.write_stall);
     match (first, &serving.tls) {
         (HELLO, Some(door)) => {
             let handshake = timeout_at(deadline, door.acceptor.accept(stream));
             match until(&serving.stopping, handshake).await {
-                Some(Ok(Ok(stream))) => connection(stream, arrival, deadline, serving.router, watcher).await,
+                Some(Ok(Ok(stream))) => {
+                    connection(stream, way(&serving, arrival, peer), deadline, &limits, watcher).await;
+                }
                 Some(Ok(Err(error))) => debug!(%error, "no TLS came about"),
                 Some(Err(_)) => debug!("the TLS handshake took too long"),
                 None => {}
@@ -156,8 +192,13 @@ async fn admit(stream: TcpStream, peer: SocketAddr, serving: Serving, watcher: W
         }
         (HELLO, None) => debug!("closed: it speaks TLS, which is off"),
         (_, Some(door)) if door.plain == Plain::Never => debug!("closed: it does not speak TLS"),
-        _ => connection(stream, arrival, deadline, serving.router, watcher).await,
+        _ => connection(stream, way(&serving, arrival, peer), deadline, &limits, watcher).await,
     }
+}
+
+fn way(serving: &Serving, arrival: Arrival, peer: Peer) -> Way {
+    let Serving { router, guests, limits, .. } = serving.clone();
+    Way { router, guests, limits, arrival, peer }
 }
 
 /// `work`'s result, unless the server stops before.
@@ -177,59 +218,45 @@ async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
     }
 }
 
-/// Serves one connection to its end; by `deadline` it must have said which HTTP it speaks.
+/// Serves one connection to its end; by `deadline` its first request must have come.
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    arrival: Arrival,
+    way: Way,
     deadline: tokio::time::Instant,
-    router: Router,
+    limits: &ConnectionLimits,
     watcher: Watcher,
 ) {
-    let peer = Peer::new(arrival.peer, Instant::now());
-    let service = with_peer(router, peer.clone(), arrival);
-    let io = TokioIo::new(Watched::new(stream, peer.clone(), deadline));
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING_AFTER)
-        .keep_alive_timeout(PING_TIMEOUT)
-        .initial_stream_window_size(512 << 10)
-        .initial_connection_window_size(1 << 20)
-        .max_concurrent_streams(128)
-        .max_header_list_size(16 << 10)
-        .max_send_buf_size(256 << 10);
-    let result = watcher.watch(builder.serve_connection(io, service).into_owned()).await;
+    let (peer, patience) = (way.peer.clone(), Patience::from(limits));
+    let io = TokioIo::new(Watched::new(stream, peer.clone(), deadline, limits.opening_timeout));
+    let connection = builder(limits).serve_connection(io, way).into_owned();
+    // The streams of HTTP/2 are tasks, each watched by itself; what is watched here is HTTP/1.
+    let result = unless_stalled(Progress::new(), patience, watcher.watch(connection)).await;
     peer.lose();
-    if let Err(error) = result {
+    if let Some(Err(error)) = result {
         debug!(error, "the connection ended");
     }
 }
 
-/// The routes, with the connection's ends in every request.
-fn with_peer(
-    router: Router,
-    peer: Peer,
-    arrival: Arrival,
-) -> impl hyper::service::Service<
-    hyper::Request<hyper::body::Incoming>,
-    Response = axum::response::Response,
-    Error = std::convert::Infallible,
-    Future: Send,
-> {
-    TowerToHyperService::new(router.layer(axum::Extension(peer)).layer(axum::Extension(arrival)))
-}
-
-/// Small messages go at once, and little waits unsent in the kernel. A socket without these options works too.
-fn set_options(stream: &TcpStream) {
-    let socket = SockRef::from(stream);
-    let result = socket.set_tcp_nodelay(true);
-    #[cfg(target_os = "linux")]
-    let result = result.and_then(|()| socket.set_tcp_notsent_lowat(UNSENT));
-    #[cfg(not(target_os = "linux"))]
-    let result = result.and_then(|()| socket.set_send_buffer_size(UNSENT as usize));
-    if let Err(error) = result {
-        debug!(%error, "a socket option was not set");
-    }
+/// What is spoken on connections.
+fn builder(limits: &ConnectionLimits) -> Builder<Streams> {
+    let mut builder = Builder::new(Streams(limits.into()));
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.opening_timeout)
+        // Of reading, which the header has to fit into, and of writing.
+        .max_buf_size(limits.max_header_bytes as usize);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.ping_after)
+        .keep_alive_timeout(limits.ping_timeout)
+        .initial_stream_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_concurrent_streams(limits.max_streams)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_ERRORS)
+        .max_header_list_size(limits.max_header_bytes)
+        .max_send_buf_size(limits.send_buffer as usize);
+    builder
 }

@@ -124,7 +124,7 @@ impl Lobby {
     }
 
     /// Comes into the room `id`, which is made if there is none. Must be called on the runtime, which its tasks run on.
-    pub(crate) fn enter(self: &Arc<Self>, id: &RoomId) -> Result<Visit, TooManyRooms> {
+    pub(crate) fn enter(self: &Arc<Self>, id: &RoomId) -> Result<Stay, TooManyRooms> {
         let mut rooms = self.lock();
         if !rooms.contains_key(id) {
             make_place(&mut rooms, self.plan.limits.rooms.max_rooms as usize)?;
@@ -137,7 +137,7 @@ impl Lobby {
         });
         tenancy.visitors += 1;
         tenancy.closing = None;
-        Ok(Visit { lobby: Arc::downgrade(self), id: id.clone(), room: Arc::clone(&tenancy.room) })
+        Ok(Stay { lobby: Arc::downgrade(self), id: id.clone(), room: Arc::clone(&tenancy.room) })
     }
 
     /// The room `id`, if there is one.
@@ -192,20 +192,20 @@ fn make_place(rooms: &mut HashMap<RoomId, Tenancy>, most: usize) -> Result<(), T
 
 /// Somebody's stay in a room, which lasts as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Visit {
+pub(crate) struct Stay {
     lobby: Weak<Lobby>,
     id: RoomId,
     room: Arc<OpenRoom>,
 }
 
-impl Visit {
+impl Stay {
     /// Which room it is.
     pub(crate) fn id(&self) -> &RoomId {
         &self.id
     }
 }
 
-impl Deref for Visit {
+impl Deref for Stay {
     type Target = OpenRoom;
 
     fn deref(&self) -> &OpenRoom {
@@ -213,7 +213,7 @@ impl Deref for Visit {
     }
 }
 
-impl Drop for Visit {
+impl Drop for Stay {
     fn drop(&mut self) {
         // A seat may be dropped as the runtime ends, when nothing can be spawned any more: then all rooms end.
         if let (Some(lobby), Ok(_)) = (self.lobby.upgrade(), tokio::runtime::Handle::try_current()) {

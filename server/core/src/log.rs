@@ -1,19 +1,30 @@
 //! The log, on standard error.
 
+mod throttle;
+
 use std::io::{IsTerminal, stderr};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format;
+use tracing_subscriber::fmt::format::JsonFields;
 
 use crate::config::LogFormat;
+use throttle::Throttled;
 
 /// Starts the log in this form. `RUST_LOG` chooses what is in it; without it, everything from INFO up.
-pub(crate) fn init(format: LogFormat) {
+pub(crate) fn init(form: LogFormat) {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
-    match format {
-        LogFormat::Text => log.with_target(false).with_ansi(stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+    match form {
+        LogFormat::Text => {
+            let text = format().with_target(false).with_ansi(stderr().is_terminal());
+            log.with_ansi(stderr().is_terminal()).event_format(Throttled::new(text, form)).init();
+        }
+        LogFormat::Json => {
+            let json = format().json().flatten_event(true);
+            log.fmt_fields(JsonFields::new()).event_format(Throttled::new(json, form)).init();
+        }
     }
 }
 

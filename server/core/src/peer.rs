@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// After so much silence an HTTP/2 peer is asked whether it lives.
-pub(crate) const PING_AFTER: Duration = Duration::from_secs(15);
-/// So long it has to answer.
-pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(10);
-/// A peer that lives is never silent for so long: it answers the ping.
-const SILENT: Duration = PING_AFTER.saturating_add(Duration::from_secs(5));
+use crate::guests::{Holding, Visit};
 
-/// How a connection came in.
+/// How much longer than until the ping a peer that lives can be silent: it answers that.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// How a connection came in, or a request that a trusted proxy handed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arrival {
     /// The other end.
@@ -21,39 +19,92 @@ pub(crate) struct Arrival {
     pub(crate) local: SocketAddr,
     /// Whether it is TLS.
     pub(crate) secure: bool,
+    /// Whether a trusted proxy handed it on: then the others are of the connection to that, but for our end.
+    pub(crate) forwarded: bool,
 }
 
 impl Arrival {
-    /// Whether it is from this machine: from loopback, or from the very address that it came to.
+    /// Whether it is from this machine: from loopback, or from the very address that it came to. What a proxy on this
+    /// machine hands on is not.
     pub(crate) fn is_from_here(&self) -> bool {
         let (peer, local) = (self.peer.ip().to_canonical(), self.local.ip().to_canonical());
-        peer.is_loopback() || peer == local
+        !self.forwarded && (peer.is_loopback() || peer == local)
     }
 }
 
-/// The other end of a connection. Clones share what is known of it.
+/// Whether the server has ended a stream that its viewer did not read. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GivenUp(Arc<AtomicBool>);
+
+impl GivenUp {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Whom a request is from: the other end of its connection, or whom a trusted proxy handed it on for. Clones share what
+/// is known of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     address: SocketAddr,
     line: Arc<Line>,
+    given_up: GivenUp,
+    visit: Arc<Visit>,
 }
 
+/// A connection.
 #[derive(Debug)]
 struct Line {
     opened: Instant,
     /// Milliseconds from `opened` to the last byte that came.
     heard: AtomicU64,
+    /// A peer that lives is never silent for so long.
+    silent: Duration,
+    /// Whether a request has come.
+    asked: AtomicBool,
     lost: AtomicBool,
 }
 
 impl Peer {
-    pub(crate) fn new(address: SocketAddr, now: Instant) -> Self {
-        let line = Line { opened: now, heard: AtomicU64::new(0), lost: AtomicBool::new(false) };
-        Self { address, line: Arc::new(line) }
+    /// The other end of a connection that begins `now`, and is asked after `ping_after` whether it lives.
+    pub(crate) fn connected(address: SocketAddr, visit: Visit, ping_after: Duration, now: Instant) -> Self {
+        let line = Line {
+            opened: now,
+            heard: AtomicU64::new(0),
+            silent: ping_after.saturating_add(ANSWER),
+            asked: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
+        };
+        Self { address, line: Arc::new(line), given_up: GivenUp::default(), visit: Arc::new(visit) }
     }
 
+    /// Whom a request on this connection is for, if the other end is a proxy.
+    pub(crate) fn on_behalf_of(&self, address: SocketAddr, visit: Visit) -> Self {
+        Self { address, visit: Arc::new(visit), ..self.clone() }
+    }
+
+    /// The same for one stream, which may end alone.
+    pub(crate) fn of_stream(self, given_up: GivenUp) -> Self {
+        Self { given_up, ..self }
+    }
+
+    /// Its address; the port is 0 if a proxy did not tell it.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What limits of each address are asked about.
+    pub(crate) fn visit(&self) -> &Visit {
+        &self.visit
+    }
+
+    /// Bytes that are to be held for it, none so far.
+    pub(crate) fn hold(&self) -> Holding {
+        self.visit.hold()
     }
 
     /// Notes that bytes came.
@@ -62,18 +113,42 @@ impl Peer {
         self.line.heard.store(u64::try_from(passed).unwrap_or(u64::MAX), Ordering::Release);
     }
 
+    /// Notes that a request came.
+    pub(crate) fn ask(&self) {
+        self.line.asked.store(true, Ordering::Release);
+    }
+
+    /// Whether a request has come on the connection.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.line.asked.load(Ordering::Acquire)
+    }
+
     /// Notes that nothing can come from there any more.
     pub(crate) fn lose(&self) {
         self.line.lost.store(true, Ordering::Release);
     }
 
-    /// Whether the connection is gone. A stream that ends while it stands was cancelled by its client.
+    /// Whether the connection is gone, or the stream was given up. A stream that ends without was cancelled by its
+    /// client.
     ///
     /// A peer that vanished without a word is known by its silence: when the ping's time is over, the streams end
     /// before anybody could note that.
     pub(crate) fn is_lost(&self, now: Instant) -> bool {
         let heard = self.line.opened + Duration::from_millis(self.line.heard.load(Ordering::Acquire));
-        self.line.lost.load(Ordering::Acquire) || now.saturating_duration_since(heard) >= SILENT
+        self.given_up.is_set()
+            || self.line.lost.load(Ordering::Acquire)
+            || now.saturating_duration_since(heard) >= self.line.silent
+    }
+}
+
+#[cfg(test)]
+impl Peer {
+    /// Somebody, by default limits.
+    pub(crate) fn new(address: SocketAddr, now: Instant) -> Self {
+        let limits = crate::limits::Limits::default();
+        let guests = crate::guests::Guests::new(&limits, crate::counters::Counters::default());
+        let visit = guests.connect(address.ip(), false).expect("there is nobody else");
+        Self::connected(address, visit, limits.connections.ping_after, now)
     }
 }
 
@@ -85,7 +160,7 @@ mod tests {
     fn a_connection_is_from_here_if_it_is_from_loopback_or_from_the_address_that_it_came_to() {
         let arrival = |peer: &str, local: &str| {
             let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 1);
-            Arrival { peer: at(peer), local: at(local), secure: false }
+            Arrival { peer: at(peer), local: at(local), secure: false, forwarded: false }
         };
         for (peer, local) in [
             ("127.0.0.1", "127.0.0.1"),
@@ -113,11 +188,21 @@ mod tests {
         let begin = Instant::now();
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), begin);
         peer.hear(begin + Duration::from_secs(40));
-        assert!(!peer.is_lost(begin + Duration::from_secs(40) + PING_AFTER + Duration::from_secs(1)));
-        assert!(peer.is_lost(begin + Duration::from_secs(40) + PING_AFTER + PING_TIMEOUT));
+        assert!(!peer.is_lost(begin + Duration::from_secs(40 + 15 + 1)));
+        assert!(peer.is_lost(begin + Duration::from_secs(40 + 15 + 10)));
         peer.hear(begin + Duration::from_secs(66));
         assert!(!peer.is_lost(begin + Duration::from_secs(66)));
         peer.clone().lose();
         assert!(peer.is_lost(begin + Duration::from_secs(66)));
+    }
+
+    #[test]
+    fn a_stream_that_was_given_up_is_lost_alone() {
+        let begin = Instant::now();
+        let peer = Peer::new(([127, 0, 0, 1], 1).into(), begin);
+        let given_up = GivenUp::default();
+        let stream = peer.clone().of_stream(given_up.clone());
+        given_up.set();
+        assert!(stream.is_lost(begin) && !peer.is_lost(begin));
     }
 }

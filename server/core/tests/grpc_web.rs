@@ -192,6 +192,7 @@ async fn a_stream_that_the_server_ends_has_its_status_in_the_last_frame() {
 async fn a_message_over_the_limit_is_out_of_range_here_too() {
     let mut config = config();
     config.limits.frames.max_frame_bytes = 4096;
+    config.limits.calls.max_message_bytes = 100_000;
     for version in VERSIONS {
         let server = TestServer::with(&config).await;
         let mut down = Connection::open(server.address, version).await;

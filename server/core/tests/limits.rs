@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use support::tokens::{KeyFile, token, with_token};
 use support::{Client, TestServer, config, frame, tile_frame, within};
 use tessera_wire::{FrameRequest, WatchMosaicRequest};
 use tonic::{Code, Status};
@@ -91,4 +92,42 @@ async fn a_mosaic_over_the_limit_ends_the_streams_of_those_who_made_it_so() {
         assert_eq!(status.code(), Code::OutOfRange, "{status}");
         assert!(status.message().contains("--max-mosaic-bytes"), "{status}");
     }
+}
+
+#[tokio::test]
+async fn joins_of_one_address_are_bounded_and_whoever_comes_back_is_not_counted() {
+    let mut config = config();
+    (config.limits.connections.limit_loopback, config.limits.calls.joins_per_minute) = (true, 2);
+    let server = TestServer::with(&config).await;
+    let mut client = server.client().await;
+    let mut a = client.watch(join("a")).await.unwrap();
+    let session = a.next().await.seat.unwrap().session;
+    assert!(client.watch(join("b")).await.is_ok());
+    let status = client.watch(join("c")).await.err().unwrap();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(status.message().contains("too many joins"), "{status}");
+    let back = WatchMosaicRequest { session, ..join("a") };
+    assert!(client.watch(back).await.is_ok());
+    let restarted = WatchMosaicRequest { preferred_slot: Some(3), ..join("d") };
+    assert!(client.watch(restarted).await.is_ok());
+    assert!(client.watch(WatchMosaicRequest::default()).await.is_ok(), "a spectator takes no seat");
+}
+
+#[tokio::test]
+async fn wrong_tokens_of_one_address_are_bounded_and_a_good_one_is_taken_all_the_same() {
+    let key = KeyFile::new();
+    let mut config = key.config();
+    (config.limits.connections.limit_loopback, config.limits.calls.wrong_tokens_per_minute) = (true, 3);
+    let server = TestServer::with(&config).await;
+    let client = server.client().await;
+    let code = async |token: &str| {
+        let mut grpc = client.grpc.clone();
+        let answer = within(grpc.watch_mosaic(with_token(WatchMosaicRequest::default(), token))).await;
+        answer.err().map(|status| status.code())
+    };
+    for _ in 0..3 {
+        assert_eq!(code("wrong").await, Some(Code::Unauthenticated));
+    }
+    assert_eq!(code("wrong").await, Some(Code::ResourceExhausted));
+    assert_eq!(code(&token("guest")).await, None);
 }

@@ -205,6 +205,7 @@ async fn the_20th_refusal_in_a_row_is_answered_and_ends_the_stream() {
 async fn a_message_beyond_any_frame_ends_its_stream_with_out_of_range() {
     let mut config = config();
     config.limits.frames.max_frame_bytes = 10_000;
+    config.limits.calls.max_message_bytes = 100_000;
     let server = TestServer::with(&config).await;
     let mut client = server.join("client1").await;
     assert!(client.show(vec![0; 20_000]).await.refusal.is_some(), "somewhat too large is refused alone");

@@ -20,7 +20,7 @@ const REACHED: &str = "reached";
 /// A connection to our address of an untrusted network.
 fn arrival(peer: &str, secure: bool) -> Arrival {
     let local = SocketAddr::from(([192, 168, 0, 7], 50051));
-    Arrival { peer: SocketAddr::new(peer.parse().unwrap(), 4711), local, secure }
+    Arrival { peer: SocketAddr::new(peer.parse().unwrap(), 4711), local, secure, forwarded: false }
 }
 
 fn plain() -> Arrival {

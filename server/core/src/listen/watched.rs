@@ -3,17 +3,14 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
+use tracing::warn;
 
-use super::HEADER_TIMEOUT;
+use super::meter::Meter;
 use crate::peer::Peer;
-
-/// What a connection of HTTP/2 begins with (RFC 9113 §3.4). Until it has come, or something else, nobody knows which
-/// HTTP is spoken, and no other timeout runs.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A connection that notes when it is lost, before anybody above can see that its streams end.
 ///
@@ -22,34 +19,44 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) struct Watched<S> {
     stream: S,
     peer: Peer,
-    /// Runs until it is known which HTTP is spoken.
-    opening: Option<Opening>,
+    meter: Meter,
+    /// Runs until the first request has come.
+    opening: Option<Pin<Box<Sleep>>>,
+    /// How long the end may take.
+    closing_timeout: Duration,
     /// Runs while the end is being said.
     closing: Option<Pin<Box<Sleep>>>,
 }
 
-/// The beginning of a connection.
-struct Opening {
-    /// How much of the preface has come.
-    matched: usize,
-    deadline: Pin<Box<Sleep>>,
-}
-
-impl Opening {
-    /// Whether it is known now which HTTP is spoken.
-    fn decide(&mut self, bytes: &[u8]) -> bool {
-        let rest = &PREFACE[self.matched..];
-        let common = bytes.iter().zip(rest).take_while(|(byte, expected)| byte == expected).count();
-        self.matched += common;
-        common < bytes.len() || common == rest.len()
-    }
-}
-
 impl<S> Watched<S> {
-    /// A connection that must say by `deadline` which HTTP it speaks.
-    pub(super) fn new(stream: S, peer: Peer, deadline: tokio::time::Instant) -> Self {
-        let opening = Opening { matched: 0, deadline: Box::pin(sleep_until(deadline)) };
-        Self { stream, peer, opening: Some(opening), closing: None }
+    /// A connection whose first request must have come by `deadline`, header and all.
+    pub(super) fn new(
+        stream: S,
+        peer: Peer,
+        deadline: tokio::time::Instant,
+        closing_timeout: Duration,
+    ) -> Self {
+        let opening = Some(Box::pin(sleep_until(deadline)));
+        let meter = Meter::new(Instant::now());
+        Self { stream, peer, meter, opening, closing_timeout, closing: None }
+    }
+
+    /// Notes that something came.
+    fn hear(&mut self, news: &[u8]) -> io::Result<()> {
+        let now = Instant::now();
+        self.peer.hear(now);
+        self.meter.read(news, now).map_err(|flood| {
+            warn!(reason = %flood, "closed a connection");
+            io::Error::other(flood)
+        })
+    }
+
+    /// Notes what was written.
+    fn note_written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.meter.exchange(bytes);
+        }
+        self.note(written)
     }
 
     fn note<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -59,11 +66,15 @@ impl<S> Watched<S> {
         result
     }
 
-    /// `Pending`, unless the connection should have said by now what it speaks.
+    /// `Pending`, unless the connection should have asked for something by now. (No other timeout runs before it is
+    /// known which HTTP it speaks, and none at all for HTTP/2.)
     fn poll_opening<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if self.peer.has_asked() {
+            self.opening = None;
+        }
         match &mut self.opening {
-            Some(opening) => {
-                ready!(opening.deadline.as_mut().poll(context));
+            Some(deadline) => {
+                ready!(deadline.as_mut().poll(context));
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
             None => Poll::Pending,
@@ -78,16 +89,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let result = match Pin::new(&mut self.stream).poll_read(context, buffer) {
+        let mut result = match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => self.poll_opening(context),
             ready @ Poll::Ready(_) => ready,
         };
         let news = &buffer.filled()[before..];
         if !news.is_empty() {
-            self.peer.hear(Instant::now());
-            if self.opening.as_mut().is_some_and(|opening| opening.decide(news)) {
-                self.opening = None;
-            }
+            result = self.hear(news).map_or_else(|flood| Poll::Ready(Err(flood)), |()| result);
         } else if result.is_ready() && buffer.remaining() > 0 {
             self.peer.lose();
         }
@@ -101,8 +109,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note(result)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note_written(written)
     }
 
     fn poll_write_vectored(
@@ -110,8 +118,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.note(result)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.note_written(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -129,7 +137,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         if let Poll::Ready(result) = Pin::new(&mut this.stream).poll_shutdown(context) {
             return Poll::Ready(result);
         }
-        let closing = this.closing.get_or_insert_with(|| Box::pin(tokio::time::sleep(HEADER_TIMEOUT)));
+        let closing = this.closing.get_or_insert_with(|| Box::pin(tokio::time::sleep(this.closing_timeout)));
         ready!(closing.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -137,44 +145,42 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
     use tokio::time::Instant;
 
     use super::*;
 
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
     fn watched<S>(stream: S) -> Watched<S> {
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), std::time::Instant::now());
-        Watched::new(stream, peer, Instant::now() + HEADER_TIMEOUT)
-    }
-
-    /// Reads until there is an error or nothing has come for a minute.
-    async fn read(bytes: &[u8]) -> Option<io::ErrorKind> {
-        let (mut client, server) = duplex(64);
-        let mut server = watched(server);
-        client.write_all(bytes).await.unwrap();
-        let mut buffer = [0; 7];
-        let reading = async {
-            loop {
-                if let Err(error) = server.read(&mut buffer).await {
-                    return error.kind();
-                }
-            }
-        };
-        let error = tokio::time::timeout(Duration::from_secs(60), reading).await.ok();
-        assert_eq!(error.is_some(), server.peer.is_lost(std::time::Instant::now()));
-        error
+        Watched::new(stream, peer, Instant::now() + TIMEOUT, TIMEOUT)
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_does_not_say_in_time_which_http_it_speaks_is_lost() {
-        for opening in [&b""[..], b"P", &PREFACE[..23]] {
-            assert_eq!(read(opening).await, Some(io::ErrorKind::TimedOut), "{opening:?}");
-        }
-        for opening in [&b"G"[..], b"PROPFIND", PREFACE, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0"] {
-            assert_eq!(read(opening).await, None, "{opening:?}");
-        }
+    async fn a_connection_without_a_request_in_time_is_lost_whatever_else_it_says() {
+        let (mut client, server) = duplex(64);
+        let mut server = watched(server);
+        client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        let mut buffer = [0; 7];
+        let begin = Instant::now();
+        let error = loop {
+            if let Err(error) = server.read(&mut buffer).await {
+                break error;
+            }
+        };
+        assert_eq!((error.kind(), begin.elapsed()), (io::ErrorKind::TimedOut, TIMEOUT));
+        assert!(server.peer.is_lost(std::time::Instant::now()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_has_asked_may_be_idle() {
+        let (client, server) = duplex(64);
+        let mut server = watched(server);
+        server.peer.ask();
+        let read = tokio::time::timeout(Duration::from_secs(60), server.read_u8()).await;
+        assert!(read.is_err() && !server.peer.is_lost(std::time::Instant::now()));
+        drop(client);
     }
 
     #[tokio::test]

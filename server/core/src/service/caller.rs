@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
 use super::{Service, status};
-use crate::access::{Badge, Wish};
+use crate::access::{AccessError, Badge, Wish};
 use crate::names::RoomId;
 use crate::peer::Peer;
 
@@ -27,7 +27,12 @@ impl Caller {
         let peer = request.extensions().get::<Peer>().cloned().ok_or_else(status::no_peer)?;
         let headers = request.headers();
         let authorization = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        let badge = service.access.present(authorization).map_err(status::access)?;
+        let badge = service.access.present(authorization).map_err(|error| match error {
+            // Nobody guesses for long.
+            AccessError::Token(_) if peer.visit().present_wrong_token().is_err() => AccessError::TooMany,
+            error => error,
+        });
+        let badge = badge.map_err(status::access)?;
         let deadline = timeout(headers).and_then(|time| Instant::now().checked_add(time));
         Ok(Self { peer, badge, deadline })
     }

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use axum::http;
@@ -16,9 +17,11 @@ use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use super::caller::{Caller, reached};
+use super::held::HeldBody;
 use super::message::Body;
 use super::{Service, frames, push, rule, status, watch};
 
+type HttpRequest = http::Request<tonic::body::Body>;
 type HttpResponse = http::Response<tonic::body::Body>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -26,16 +29,14 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 #[derive(Debug, Clone)]
 pub(crate) struct Calls {
     service: Service,
-    max_message_bytes: usize,
 }
 
 impl Calls {
-    /// Messages of requests may have up to `max_message_bytes`.
-    pub(crate) fn new(service: Service, max_message_bytes: usize) -> Self {
-        Self { service, max_message_bytes }
+    pub(crate) fn new(service: Service) -> Self {
+        Self { service }
     }
 
-    async fn answer(self, request: http::Request<tonic::body::Body>) -> HttpResponse {
+    async fn answer(self, request: HttpRequest) -> HttpResponse {
         let Some(method) = Method::of(request.uri().path()) else {
             return status::no_such_method().into_http();
         };
@@ -43,6 +44,16 @@ impl Calls {
         let caller = match Caller::of(&request, &self.service) {
             Ok(caller) => caller,
             Err(status) => return status.into_http(),
+        };
+        let holding = caller.peer.hold();
+        // A call's only message is held as long as it is in work.
+        let (request, _held) = match method {
+            Method::StreamFrames => (held(request, |body| HeldBody::stream(body, holding)), None),
+            _ => {
+                let (holding, timeout) = (Arc::new(Mutex::new(holding)), self.service.limits.silent_after);
+                let body = |body| HeldBody::single(body, Arc::clone(&holding), timeout);
+                (held(request, body), Some(holding))
+            }
         };
         match method {
             Method::StreamFrames => self.stream_frames(caller, request).await,
@@ -68,26 +79,26 @@ impl Calls {
         }
     }
 
-    async fn stream_frames(self, caller: Caller, request: http::Request<tonic::body::Body>) -> HttpResponse {
+    async fn stream_frames(&self, caller: Caller, request: HttpRequest) -> HttpResponse {
         let mut body = None;
         let opening = Opening { service: &self.service, caller: Some(caller), body: &mut body };
         let response = self.grpc::<FrameResponse, _>().streaming(opening, request).await;
         with_body(response, body)
     }
 
-    async fn watch_mosaic(self, caller: Caller, request: http::Request<tonic::body::Body>) -> HttpResponse {
+    async fn watch_mosaic(&self, caller: Caller, request: HttpRequest) -> HttpResponse {
         let mut body = None;
         let opening = Opening { service: &self.service, caller: Some(caller), body: &mut body };
         let mut grpc = self.grpc::<FrameResponse, _>();
-        let response = self.in_time(grpc.server_streaming(opening, request)).await;
+        let response = grpc.server_streaming(opening, request).await;
         with_body(response, body)
     }
 
     /// Answers one message with one.
     async fn unary<T, U, F>(
-        self,
+        &self,
         caller: Caller,
-        request: http::Request<tonic::body::Body>,
+        request: HttpRequest,
         answer: impl FnOnce(Service, Caller, T) -> F + Send,
     ) -> HttpResponse
     where
@@ -98,13 +109,7 @@ impl Calls {
         let one =
             One { answer: Some(answer), call: Some((self.service.clone(), caller)), types: PhantomData };
         let mut grpc = self.grpc::<U, T>();
-        self.in_time(grpc.unary(one, request)).await
-    }
-
-    /// The response, if the request has come as a whole and is answered before its sender counts as silent.
-    async fn in_time(&self, response: impl Future<Output = HttpResponse>) -> HttpResponse {
-        let response = tokio::time::timeout(self.service.limits.silent_after, response).await;
-        response.unwrap_or_else(|_| status::slow().into_http())
+        grpc.unary(one, request).await
     }
 
     fn grpc<T, U>(&self) -> Grpc<ProstCodec<T, U>>
@@ -112,11 +117,12 @@ impl Calls {
         T: prost::Message + 'static,
         U: prost::Message + Default + 'static,
     {
-        Grpc::new(ProstCodec::default()).max_decoding_message_size(self.max_message_bytes)
+        Grpc::new(ProstCodec::default())
+            .max_decoding_message_size(self.service.limits.max_message_bytes as usize)
     }
 }
 
-impl tower_service::Service<http::Request<tonic::body::Body>> for Calls {
+impl tower_service::Service<HttpRequest> for Calls {
     type Response = HttpResponse;
     type Error = Infallible;
     type Future = BoxFuture<Result<HttpResponse, Infallible>>;
@@ -125,10 +131,14 @@ impl tower_service::Service<http::Request<tonic::body::Body>> for Calls {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
+    fn call(&mut self, request: HttpRequest) -> Self::Future {
         let answer = self.clone().answer(request);
         Box::pin(async { Ok(answer.await) })
     }
+}
+
+fn held(request: HttpRequest, body: impl FnOnce(tonic::body::Body) -> HeldBody) -> HttpRequest {
+    request.map(|bytes| tonic::body::Body::new(body(bytes)))
 }
 
 /// The methods.

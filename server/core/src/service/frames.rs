@@ -10,7 +10,7 @@ use super::caller::Caller;
 use super::message::Message;
 use super::reply::{self, Told};
 use super::{Application, Service, Taken, Wanted, status};
-use crate::lobby::Visit;
+use crate::lobby::Stay;
 use crate::names::{ClientId, RoomId};
 use crate::room::Departure;
 use crate::seat::{End, Seat};
@@ -32,7 +32,7 @@ pub(super) struct Frames {
 struct Taker {
     id: ClientId,
     seat: Seat,
-    room: Visit,
+    room: Stay,
 }
 
 /// What a stream that waits for its next request may get instead.
@@ -139,7 +139,7 @@ fn join(service: &Service, caller: &Caller, request: &FrameRequest) -> Result<Ta
 }
 
 /// Later messages repeat the first one's client and room, or leave them empty.
-fn check_sender(request: &FrameRequest, id: &ClientId, room: &Visit) -> Result<(), Status> {
+fn check_sender(request: &FrameRequest, id: &ClientId, room: &Stay) -> Result<(), Status> {
     if !request.client_id.is_empty() && ClientId::new(&request.client_id).ok().as_ref() != Some(id) {
         return Err(status::other_client());
     }

@@ -7,6 +7,7 @@
 mod caller;
 mod calls;
 mod frames;
+mod held;
 mod message;
 mod push;
 mod reply;
@@ -25,7 +26,7 @@ use tonic::Status;
 use crate::access::{Access, Wish};
 use crate::fanout::Mosaic;
 use crate::limits::CallLimits;
-use crate::lobby::{Lobby, OpenRoom, Visit};
+use crate::lobby::{Lobby, OpenRoom, Stay};
 use crate::names::{ClientId, DisplayName, RoomId, Session};
 use crate::pool::{Pool, PoolError};
 use crate::room::{Gone, Join, Stamp, Ticket};
@@ -80,17 +81,14 @@ impl Application<'_> {
 
 impl Service {
     /// Gives the caller a seat, in a room that is made if need be.
-    fn seat(
-        &self,
-        caller: &Caller,
-        application: &Application<'_>,
-    ) -> Result<(ClientId, Visit, Seat), Status> {
+    fn seat(&self, caller: &Caller, application: &Application<'_>) -> Result<(ClientId, Stay, Seat), Status> {
         let room = room_id(application.room)?;
         let join = application.join(caller, &room)?;
         let id = join.id.clone();
-        let visit = self.lobby.enter(&room).map_err(status::too_many_rooms)?;
-        let seat = visit.seats.take(join, caller.peer.clone(), || true).map_err(status::join)?;
-        Ok((id, visit, seat))
+        let stay = self.lobby.enter(&room).map_err(status::too_many_rooms)?;
+        let is_welcome = || caller.peer.visit().join().is_ok();
+        let seat = stay.seats.take(join, caller.peer.clone(), is_welcome).map_err(status::join)?;
+        Ok((id, stay, seat))
     }
 
     /// The mosaic of this moment, if it is not too large to be sent.

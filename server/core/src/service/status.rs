@@ -6,6 +6,7 @@ use tessera_wire::NameError;
 use tonic::Status;
 
 use crate::access::AccessError;
+use crate::guests::TooMuch;
 use crate::lobby::{TooManyRooms, TooManySpectators};
 use crate::names::{ClientId, RoomId};
 use crate::room::{JoinError, PushError};
@@ -92,11 +93,6 @@ pub(super) fn deadline() -> Status {
     Status::deadline_exceeded("the time that the caller gave is over")
 }
 
-/// A message that does not come to its end.
-pub(super) fn slow() -> Status {
-    Status::deadline_exceeded("the request took too long: send it faster, or a smaller frame")
-}
-
 pub(super) fn other_client() -> Status {
     Status::invalid_argument("a stream is for one client_id: repeat the first message's or leave it empty")
 }
@@ -127,4 +123,14 @@ pub(super) fn no_peer() -> Status {
 /// tonic calls a method once for each request, so this is our fault.
 pub(super) fn called_twice() -> Status {
     Status::internal("the request was answered before")
+}
+
+/// More bytes of messages would be held than may be.
+pub(super) fn too_much(error: TooMuch) -> Status {
+    Status::resource_exhausted(error.to_string())
+}
+
+/// A call's only message has not come as a whole.
+pub(super) fn too_slow(timeout: Duration) -> Status {
+    Status::deadline_exceeded(format!("the message has not come as a whole within {timeout:?}"))
 }

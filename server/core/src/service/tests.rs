@@ -13,7 +13,7 @@ use crate::piece::Piece;
 
 struct Call {
     service: Service,
-    room: Visit,
+    room: Stay,
     seat: Seat,
 }
 

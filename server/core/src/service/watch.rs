@@ -15,7 +15,7 @@ use super::reply::{self, Told};
 use super::{Application, Service, room_id, status};
 use crate::access::Wish;
 use crate::fanout::Mosaic;
-use crate::lobby::{OpenRoom, Spectator, Visit};
+use crate::lobby::{OpenRoom, Spectator, Stay};
 use crate::room::{Change, Departure, JoinError};
 use crate::seat::{End, Seat};
 
@@ -27,7 +27,7 @@ pub(super) struct Watch {
     service: Service,
     caller: Caller,
     place: Place,
-    room: Visit,
+    room: Stay,
     changes: watch::Receiver<Change>,
     /// The least time between two mosaics.
     interval: Duration,
@@ -200,7 +200,7 @@ fn spectate(
     service: &Service,
     caller: &Caller,
     request: &WatchMosaicRequest,
-) -> Result<(Visit, Place), Status> {
+) -> Result<(Stay, Place), Status> {
     let id = room_id(&request.room)?;
     caller.may(Wish::Watch, &id)?;
     let room = service.lobby.enter(&id).map_err(status::too_many_rooms)?;
@@ -215,7 +215,7 @@ fn sit_down(
     service: &Service,
     caller: &Caller,
     request: &WatchMosaicRequest,
-) -> Result<(Visit, Place), Status> {
+) -> Result<(Stay, Place), Status> {
     let application = Application {
         room: &request.room,
         client_id: &request.client_id,

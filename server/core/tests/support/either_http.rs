@@ -1,7 +1,11 @@
 //! Requests as browsers and attackers send them, over either HTTP.
 
-use axum::body::{Body, to_bytes};
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use axum::body::Body;
 use axum::http::{HeaderMap, Request};
+use http_body::Body as _;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
@@ -21,6 +25,7 @@ pub const VERSIONS: [Version; 2] = [Version::Http1, Version::Http2];
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
+    /// With the trailers.
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
@@ -63,7 +68,13 @@ pub async fn send(stream: Box<dyn Bytes>, version: Version, request: Request<Bod
             response
         }
     };
-    let (parts, body) = response.into_parts();
-    let body = within(to_bytes(Body::new(body), 1 << 20)).await.unwrap().to_vec();
-    Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    let (parts, mut rest) = response.into_parts();
+    let (mut headers, mut body) = (parts.headers, Vec::new());
+    while let Some(frame) = within(poll_fn(|context| Pin::new(&mut rest).poll_frame(context))).await {
+        match frame.unwrap().into_data() {
+            Ok(bytes) => body.extend_from_slice(&bytes),
+            Err(frame) => headers.extend(frame.into_trailers().unwrap()),
+        }
+    }
+    Answer { status: parts.status.as_u16(), headers, body }
 }

@@ -4,6 +4,7 @@
 pub mod either_http;
 pub mod http;
 pub mod programs;
+pub mod raw;
 pub mod tls;
 pub mod tokens;
 

@@ -1,0 +1,255 @@
+//! Who is here by address, and what each address has of the server.
+//!
+//! An address is known as long as it has something: a connection, or a request that a proxy handed on. So there are
+//! never more of them than connections and requests.
+
+mod rate;
+mod source;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::counters::{Counters, Share};
+use crate::limits::Limits;
+use rate::Rate;
+use source::Source;
+
+/// All addresses that are here. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Guests(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    caps: Caps,
+    counters: Counters,
+    /// Bytes that all hold.
+    bytes: AtomicUsize,
+    /// Held for a few instructions, never across an await.
+    present: Mutex<Present>,
+    /// Seats taken.
+    joins: Rate,
+    wrong_tokens: Rate,
+}
+
+/// What may be had at most.
+#[derive(Debug)]
+struct Caps {
+    connections: usize,
+    connections_per_ip: usize,
+    bytes: usize,
+    bytes_per_ip: usize,
+    spares_loopback: bool,
+}
+
+#[derive(Debug, Default)]
+struct Present {
+    connections: usize,
+    guests: HashMap<Source, Guest>,
+}
+
+/// What one address has.
+#[derive(Debug, Default)]
+struct Guest {
+    /// Connections and forwarded requests. The entry goes with the last.
+    visits: usize,
+    bytes: Arc<AtomicUsize>,
+}
+
+/// Why there is no place for a connection or a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Full {
+    /// Of all.
+    #[error("there are as many connections as --max-connections allows")]
+    InAll,
+    /// Of this address.
+    #[error("its address has as many connections as --max-connections-per-ip allows")]
+    ForAddress,
+}
+
+/// Why no more bytes may be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TooMuch {
+    /// By all.
+    #[error(
+        "the server holds as many bytes of unfinished messages as it may (--max-held-bytes): try again in a moment"
+    )]
+    InAll,
+    /// By this address.
+    #[error(
+        "your address has as many bytes of unfinished messages here as it may (--max-held-bytes-per-ip): send \
+         fewer or smaller messages at a time"
+    )]
+    ForAddress,
+}
+
+impl Guests {
+    pub(crate) fn new(limits: &Limits, counters: Counters) -> Self {
+        let (connections, calls) = (&limits.connections, &limits.calls);
+        let spares_loopback = !connections.limit_loopback;
+        Self(Arc::new(Inner {
+            caps: Caps {
+                connections: connections.max_connections as usize,
+                connections_per_ip: connections.max_connections_per_ip as usize,
+                bytes: calls.max_held_bytes as usize,
+                bytes_per_ip: calls.max_held_bytes_per_ip as usize,
+                spares_loopback,
+            },
+            counters,
+            bytes: AtomicUsize::new(0),
+            present: Mutex::default(),
+            joins: Rate::new(calls.joins_per_minute, spares_loopback),
+            wrong_tokens: Rate::new(calls.wrong_tokens_per_minute, spares_loopback),
+        }))
+    }
+
+    /// Lets a connection in, until the visit is dropped. A proxy's connections are not its own.
+    pub(crate) fn connect(&self, address: IpAddr, is_proxy: bool) -> Result<Visit, Full> {
+        let source = Source::of(address);
+        let mut present = self.lock();
+        if present.connections >= self.0.caps.connections {
+            return Err(Full::InAll);
+        }
+        let bytes = self.enter(&mut present, source, is_proxy)?;
+        present.connections += 1;
+        drop(present);
+        let share = self.0.counters.add(|held| &mut held.connections, 1);
+        Ok(Visit { guests: self.clone(), source, bytes, connection: Some(share) })
+    }
+
+    /// Lets a request in that a proxy handed on, until the visit is dropped.
+    pub(crate) fn hand_on(&self, address: IpAddr) -> Result<Visit, Full> {
+        let source = Source::of(address);
+        let bytes = self.enter(&mut self.lock(), source, false)?;
+        Ok(Visit { guests: self.clone(), source, bytes, connection: None })
+    }
+
+    /// Counts a call until its response is over.
+    pub(crate) fn call(&self) -> Share {
+        self.0.counters.add(|held| &mut held.streams, 1)
+    }
+
+    fn enter(
+        &self,
+        present: &mut Present,
+        source: Source,
+        is_spared: bool,
+    ) -> Result<Arc<AtomicUsize>, Full> {
+        let visits = present.guests.get(&source).map_or(0, |guest| guest.visits);
+        if !is_spared && !self.is_spared(source) && visits >= self.0.caps.connections_per_ip {
+            return Err(Full::ForAddress);
+        }
+        let guest = present.guests.entry(source).or_default();
+        guest.visits += 1;
+        Ok(Arc::clone(&guest.bytes))
+    }
+
+    fn is_spared(&self, source: Source) -> bool {
+        self.0.caps.spares_loopback && source.is_loopback()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Present> {
+        // Nothing under the lock panics half-way.
+        self.0.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection or a forwarded request, and the address that it counts for; ends with this value.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    guests: Guests,
+    source: Source,
+    /// Bytes that the address holds.
+    bytes: Arc<AtomicUsize>,
+    /// A connection's share of all.
+    connection: Option<Share>,
+}
+
+impl Visit {
+    /// Counts a seat that is taken. If that is one too many, says how long the guest would have to wait.
+    pub(crate) fn join(&self) -> Result<(), Duration> {
+        self.guests.0.joins.check(self.source)
+    }
+
+    /// Counts a wrong token, in the same way.
+    pub(crate) fn present_wrong_token(&self) -> Result<(), Duration> {
+        self.guests.0.wrong_tokens.check(self.source)
+    }
+
+    /// Bytes that are to be held for the guest, none so far.
+    pub(crate) fn hold(self: &Arc<Self>) -> Holding {
+        let share = self.guests.0.counters.add(|held| &mut held.bytes, 0);
+        Holding { visit: Arc::clone(self), bytes: 0, share }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let mut present = self.guests.lock();
+        present.connections -= usize::from(self.connection.is_some());
+        if let Some(guest) = present.guests.get_mut(&self.source) {
+            guest.visits -= 1;
+            if guest.visits == 0 {
+                present.guests.remove(&self.source);
+            }
+        }
+    }
+}
+
+/// Bytes that are held for a guest, given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Holding {
+    visit: Arc<Visit>,
+    bytes: usize,
+    share: Share,
+}
+
+impl Holding {
+    /// Holds `bytes` from now on, or as many as before if that is too much.
+    pub(crate) fn set(&mut self, bytes: usize) -> Result<(), TooMuch> {
+        if bytes > self.bytes {
+            self.grow(bytes - self.bytes)?;
+        } else {
+            self.shrink(self.bytes - bytes);
+        }
+        self.bytes = bytes;
+        self.share.set(bytes);
+        Ok(())
+    }
+
+    fn grow(&self, more: usize) -> Result<(), TooMuch> {
+        let Inner { caps, bytes, .. } = &*self.visit.guests.0;
+        let most =
+            if self.visit.guests.is_spared(self.visit.source) { usize::MAX } else { caps.bytes_per_ip };
+        if !reserve(&self.visit.bytes, more, most) {
+            return Err(TooMuch::ForAddress);
+        }
+        if !reserve(bytes, more, caps.bytes) {
+            self.visit.bytes.fetch_sub(more, Ordering::AcqRel);
+            return Err(TooMuch::InAll);
+        }
+        Ok(())
+    }
+
+    fn shrink(&self, less: usize) {
+        self.visit.bytes.fetch_sub(less, Ordering::AcqRel);
+        self.visit.guests.0.bytes.fetch_sub(less, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.shrink(self.bytes);
+    }
+}
+
+/// Adds `more` if that makes no more than `most`.
+fn reserve(held: &AtomicUsize, more: usize, most: usize) -> bool {
+    let sum = |held: usize| held.checked_add(more).filter(|sum| *sum <= most);
+    held.fetch_update(Ordering::AcqRel, Ordering::Acquire, sum).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+use super::*;
+use crate::counters::Held;
+
+/// Of an untrusted network (RFC 5737).
+const ONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9));
+const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 10));
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+/// Five connections, two of each address, and 100 bytes, 60 of each address.
+fn small(limit_loopback: bool) -> Guests {
+    let mut limits = Limits::default();
+    let connections = &mut limits.connections;
+    (connections.max_connections, connections.max_connections_per_ip) = (5, 2);
+    connections.limit_loopback = limit_loopback;
+    (limits.calls.max_held_bytes, limits.calls.max_held_bytes_per_ip) = (100, 60);
+    Guests::new(&limits, Counters::default())
+}
+
+#[test]
+fn connections_are_bounded_for_each_address_and_in_all_and_free_when_they_end() {
+    let guests = small(false);
+    let first = guests.connect(ONE, false).unwrap();
+    let second = guests.connect(ONE, false).unwrap();
+    assert_eq!(guests.connect(ONE, false).unwrap_err(), Full::ForAddress);
+    drop(first);
+    let third = guests.connect(ONE, false).unwrap();
+    let others = [guests.connect(OTHER, false).unwrap(), guests.connect(OTHER, false).unwrap()];
+    let here = guests.connect(HERE, false).unwrap();
+    assert_eq!(guests.connect(HERE, false).unwrap_err(), Full::InAll);
+    assert_eq!(guests.0.counters.held(), Held { connections: 5, ..Held::default() });
+    drop((second, third, others, here));
+    assert_eq!(guests.0.counters.held(), Held::default());
+    assert!(guests.lock().guests.is_empty(), "who has nothing here is forgotten");
+}
+
+#[test]
+fn this_machine_and_proxies_are_spared_but_not_who_comes_through_them() {
+    let guests = small(false);
+    let spared: Vec<_> = (0..2).map(|_| guests.connect(HERE, false).unwrap()).collect();
+    let proxied: Vec<_> = (0..3).map(|_| guests.connect(ONE, true).unwrap()).collect();
+    let requests = [guests.hand_on(OTHER).unwrap(), guests.hand_on(OTHER).unwrap()];
+    assert_eq!(guests.hand_on(OTHER).unwrap_err(), Full::ForAddress);
+    assert_eq!(guests.0.counters.held().connections, 5, "a request is no connection");
+    drop((spared, proxied, requests));
+    let limited = small(true);
+    let _two = [limited.connect(HERE, false).unwrap(), limited.connect(HERE, false).unwrap()];
+    assert_eq!(limited.connect(HERE, false).unwrap_err(), Full::ForAddress);
+}
+
+#[test]
+fn bytes_are_bounded_for_each_address_and_in_all_and_given_back() {
+    let guests = small(false);
+    let holding = |address| Arc::new(guests.connect(address, false).unwrap()).hold();
+    let (mut one, mut again, mut other) = (holding(ONE), holding(ONE), holding(OTHER));
+    assert_eq!(one.set(40), Ok(()));
+    assert_eq!(again.set(21), Err(TooMuch::ForAddress));
+    assert_eq!(again.set(20), Ok(()));
+    assert_eq!(other.set(41), Err(TooMuch::InAll));
+    assert_eq!(other.set(40), Ok(()));
+    assert_eq!(guests.0.counters.held().bytes, 100);
+    assert_eq!(one.set(30), Ok(()));
+    assert_eq!(other.set(50), Ok(()));
+    drop((one, again, other));
+    assert_eq!((guests.0.counters.held(), guests.0.bytes.load(Ordering::Acquire)), (Held::default(), 0));
+    assert!(guests.lock().guests.is_empty());
+}
+
+#[test]
+fn seats_and_wrong_tokens_have_a_rate_for_each_address() {
+    let mut limits = Limits::default();
+    (limits.calls.joins_per_minute, limits.calls.wrong_tokens_per_minute) = (2, 1);
+    let guests = Guests::new(&limits, Counters::default());
+    let [one, again, other, here] =
+        [ONE, ONE, OTHER, HERE].map(|address| guests.connect(address, false).unwrap());
+    assert!(one.join().is_ok() && again.join().is_ok() && one.join().is_err() && other.join().is_ok());
+    assert!(one.present_wrong_token().is_ok() && again.present_wrong_token().is_err());
+    assert!((0..9).all(|_| here.join().is_ok()));
+}
