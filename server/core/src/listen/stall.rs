@@ -1,7 +1,7 @@
 //! Streams whose viewer takes nothing are ended.
 //!
 //! While HTTP/2's window is closed, or HTTP/1's buffer is full, nobody asks a response's body for more, so it cannot
-//! notice that nothing moves. What does not depend on the body is this: what it gave is a [`Parcel`](super::Parcel),
+//! notice that nothing moves. What does not depend on the body is this: what it gave is a [`Parcel`](super::outgoing::Parcel),
 //! which the transport moves forward byte by byte as they are written, and drops. The [`Progress`] of a stream is when
 //! that was last. A timer, which runs beside the stream and is set anew only when it has run out, compares.
 //!
