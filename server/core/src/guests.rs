@@ -55,6 +55,8 @@ struct Present {
 struct Guest {
     /// Connections and forwarded requests. The entry goes with the last.
     visits: usize,
+    /// Those that count, which the connections of a proxy do not.
+    counted: usize,
     bytes: Arc<AtomicUsize>,
 }
 
@@ -107,23 +109,20 @@ impl Guests {
 
     /// Lets a connection in, until the visit is dropped. A proxy's connections are not its own.
     pub(crate) fn connect(&self, address: IpAddr, is_proxy: bool) -> Result<Visit, Full> {
-        let source = Source::of(address);
         let mut present = self.lock();
         if present.connections >= self.0.caps.connections {
             return Err(Full::InAll);
         }
-        let bytes = self.enter(&mut present, source, is_proxy)?;
+        let mut visit = self.enter(&mut present, address, !is_proxy)?;
         present.connections += 1;
         drop(present);
-        let share = self.0.counters.add(|held| &mut held.connections, 1);
-        Ok(Visit { guests: self.clone(), source, bytes, connection: Some(share) })
+        visit.connection = Some(self.0.counters.add(|held| &mut held.connections, 1));
+        Ok(visit)
     }
 
     /// Lets a request in that a proxy handed on, until the visit is dropped.
     pub(crate) fn hand_on(&self, address: IpAddr) -> Result<Visit, Full> {
-        let source = Source::of(address);
-        let bytes = self.enter(&mut self.lock(), source, false)?;
-        Ok(Visit { guests: self.clone(), source, bytes, connection: None })
+        self.enter(&mut self.lock(), address, true)
     }
 
     /// Counts a call until its response is over.
@@ -131,19 +130,17 @@ impl Guests {
         self.0.counters.add(|held| &mut held.streams, 1)
     }
 
-    fn enter(
-        &self,
-        present: &mut Present,
-        source: Source,
-        is_spared: bool,
-    ) -> Result<Arc<AtomicUsize>, Full> {
-        let visits = present.guests.get(&source).map_or(0, |guest| guest.visits);
-        if !is_spared && !self.is_spared(source) && visits >= self.0.caps.connections_per_ip {
+    fn enter(&self, present: &mut Present, address: IpAddr, counts: bool) -> Result<Visit, Full> {
+        let source = Source::of(address);
+        let counted = present.guests.get(&source).map_or(0, |guest| guest.counted);
+        if counts && !self.is_spared(source) && counted >= self.0.caps.connections_per_ip {
             return Err(Full::ForAddress);
         }
         let guest = present.guests.entry(source).or_default();
         guest.visits += 1;
-        Ok(Arc::clone(&guest.bytes))
+        guest.counted += usize::from(counts);
+        let bytes = Arc::clone(&guest.bytes);
+        Ok(Visit { guests: self.clone(), source, counts, bytes, connection: None })
     }
 
     fn is_spared(&self, source: Source) -> bool {
@@ -161,6 +158,8 @@ impl Guests {
 pub(crate) struct Visit {
     guests: Guests,
     source: Source,
+    /// Whether it is one of those that the address may have.
+    counts: bool,
     /// Bytes that the address holds.
     bytes: Arc<AtomicUsize>,
     /// A connection's share of all.
@@ -191,6 +190,7 @@ impl Drop for Visit {
         present.connections -= usize::from(self.connection.is_some());
         if let Some(guest) = present.guests.get_mut(&self.source) {
             guest.visits -= 1;
+            guest.counted -= usize::from(self.counts);
             if guest.visits == 0 {
                 present.guests.remove(&self.source);
             }

@@ -159,7 +159,7 @@ fn admit(
         Ok(visit) => {
             let peer = Peer::connected(address, visit, serving.limits.ping_after, Instant::now());
             let span = info_span!("connection", peer = %address);
-            Some(open(stream, peer, serving.clone(), watcher).instrument(span))
+            Some(open(stream, address, peer, serving.clone(), watcher).instrument(span))
         }
         Err(full) => {
             warn!(peer = %address, reason = %full, "closed a connection");
@@ -169,14 +169,14 @@ fn admit(
 }
 
 /// Finds out what a connection speaks, and serves it if that is spoken here.
-async fn open(stream: TcpStream, peer: Peer, serving: Serving, watcher: Watcher) {
+async fn open(stream: TcpStream, address: SocketAddr, peer: Peer, serving: Serving, watcher: Watcher) {
     let limits = Arc::clone(&serving.limits);
     let deadline = tokio::time::Instant::now() + limits.opening_timeout;
     socket::set_options(&stream, &limits);
     let Ok(local) = stream.local_addr() else { return };
     let opening = timeout_at(deadline, first_byte(&stream));
     let Some(Ok(Ok(first))) = until(&serving.stopping, opening).await else { return };
-    let arrival = Arrival { peer: peer.address(), local, secure: first == HELLO, forwarded: false };
+    let arrival = Arrival { peer: address, local, secure: first == HELLO, forwarded: false };
     let stream = Patient::new(Corked::new(stream), limits.write_stall);
     match (first, &serving.tls) {
         (HELLO, Some(door)) => {

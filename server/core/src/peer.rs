@@ -1,5 +1,6 @@
 //! Who is at the other end of a connection, and whether the connection still stands.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,6 +30,19 @@ impl Arrival {
     pub(crate) fn is_from_here(&self) -> bool {
         let (peer, local) = (self.peer.ip().to_canonical(), self.local.ip().to_canonical());
         !self.forwarded && (peer.is_loopback() || peer == local)
+    }
+}
+
+/// An address for the log. A proxy often tells no port, which is 0 then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Address(SocketAddr);
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.port() {
+            0 => write!(formatter, "{}", self.0.ip()),
+            _ => write!(formatter, "{}", self.0),
+        }
     }
 }
 
@@ -92,9 +106,8 @@ impl Peer {
         Self { given_up, ..self }
     }
 
-    /// Its address; the port is 0 if a proxy did not tell it.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) fn address(&self) -> Address {
+        Address(self.address)
     }
 
     /// What limits of each address are asked about.
@@ -194,6 +207,14 @@ mod tests {
         assert!(!peer.is_lost(begin + Duration::from_secs(66)));
         peer.clone().lose();
         assert!(peer.is_lost(begin + Duration::from_secs(66)));
+    }
+
+    #[test]
+    fn an_address_without_a_port_is_shown_without() {
+        let shown = |address: &str| Address(address.parse().unwrap()).to_string();
+        assert_eq!(shown("203.0.113.9:0"), "203.0.113.9");
+        assert_eq!(shown("203.0.113.9:99"), "203.0.113.9:99");
+        assert_eq!(shown("[2001:db8::7]:0"), "2001:db8::7");
     }
 
     #[test]

@@ -41,6 +41,8 @@ fn this_machine_and_proxies_are_spared_but_not_who_comes_through_them() {
     let requests = [guests.hand_on(OTHER).unwrap(), guests.hand_on(OTHER).unwrap()];
     assert_eq!(guests.hand_on(OTHER).unwrap_err(), Full::ForAddress);
     assert_eq!(guests.0.counters.held().connections, 5, "a request is no connection");
+    let _by_itself = [guests.hand_on(ONE).unwrap(), guests.hand_on(ONE).unwrap()];
+    assert_eq!(guests.hand_on(ONE).unwrap_err(), Full::ForAddress);
     drop((spared, proxied, requests));
     let limited = small(true);
     let _two = [limited.connect(HERE, false).unwrap(), limited.connect(HERE, false).unwrap()];

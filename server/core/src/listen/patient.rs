@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
-use tracing::info;
+use tracing::warn;
 
 /// A socket whose writes fail when it has taken no byte for a while.
 ///
@@ -35,7 +35,10 @@ impl<S> Patient<S> {
             self.timer.as_mut().reset(Instant::now() + self.patience);
         }
         ready!(self.timer.as_mut().poll(context));
-        info!(patience = ?self.patience, "closed: it reads nothing (--write-stall)");
+        warn!(
+            reason = format!("it took no byte for {:?} (--write-stall)", self.patience),
+            "closed a connection that is not read"
+        );
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }

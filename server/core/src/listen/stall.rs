@@ -1,14 +1,13 @@
 //! Streams whose viewer takes nothing are ended.
 //!
 //! While HTTP/2's window is closed, or HTTP/1's buffer is full, nobody asks a response's body for more, so it cannot
-//! notice that nothing moves. What does not depend on the body is this: what it gave is a [`Parcel`](super::Parcel),
+//! notice that nothing moves. What does not depend on the body is this: what it gave is a [`Parcel`](super::outgoing::Parcel),
 //! which the transport moves forward byte by byte as they are written, and drops. The [`Progress`] of a stream is when
 //! that was last. A timer, which runs beside the stream and is set anew only when it has run out, compares.
 //!
 //! PINGs and other streams' bytes move no parcel of this stream, so they save nobody.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use crate::limits::ConnectionLimits;
-use crate::peer::GivenUp;
+use crate::peer::{Address, GivenUp};
 
 tokio::task_local! {
     static PROGRESS: Arc<Progress>;
@@ -52,7 +51,7 @@ pub(super) struct Progress {
     /// Whether a piece must be taken in a given time: a picture of long ago is of no use. (The page is.)
     is_call: AtomicBool,
     /// Whom it is for.
-    peer: Mutex<Option<SocketAddr>>,
+    peer: Mutex<Option<Address>>,
     given_up: GivenUp,
 }
 
@@ -94,7 +93,7 @@ impl Progress {
     }
 
     /// Notes that a response begins.
-    pub(super) fn respond(&self, peer: SocketAddr, is_call: bool) {
+    pub(super) fn respond(&self, peer: Address, is_call: bool) {
         *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(peer);
         self.is_call.store(is_call, Ordering::Release);
     }
@@ -186,11 +185,12 @@ mod tests {
     use std::future::pending;
 
     use super::*;
+    use crate::peer::Peer;
 
     const PATIENCE: Patience = Patience { byte: Duration::from_secs(10), piece: Duration::from_secs(60) };
 
-    fn peer() -> SocketAddr {
-        ([127, 0, 0, 1], 1).into()
+    fn peer() -> Address {
+        Peer::new(([127, 0, 0, 1], 1).into(), std::time::Instant::now()).address()
     }
 
     async fn seconds(seconds: u64) {
