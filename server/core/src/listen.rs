@@ -177,7 +177,7 @@ async fn open(stream: TcpStream, address: SocketAddr, peer: Peer, serving: Servi
     let opening = timeout_at(deadline, first_byte(&stream));
     let Some(Ok(Ok(first))) = until(&serving.stopping, opening).await else { return };
     let arrival = Arrival { peer: address, local, secure: first == HELLO, forwarded: false };
-    let stream = Patient::new(Corked::new(stream), limits.write_stall);
+    let stream = Patient::new(Corked::new(stream, peer.clone()), limits.write_stall);
     match (first, &serving.tls) {
         (HELLO, Some(door)) => {
             let handshake = timeout_at(deadline, door.acceptor.accept(stream));

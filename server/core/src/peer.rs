@@ -80,6 +80,8 @@ struct Line {
     silent: Duration,
     /// Whether a request has come.
     asked: AtomicBool,
+    /// Whether one of HTTP/2 has.
+    multiplexed: AtomicBool,
     lost: AtomicBool,
 }
 
@@ -91,6 +93,7 @@ impl Peer {
             heard: AtomicU64::new(0),
             silent: ping_after.saturating_add(ANSWER),
             asked: AtomicBool::new(false),
+            multiplexed: AtomicBool::new(false),
             lost: AtomicBool::new(false),
         };
         Self { address, line: Arc::new(line), given_up: GivenUp::default(), visit: Arc::new(visit) }
@@ -126,14 +129,20 @@ impl Peer {
         self.line.heard.store(u64::try_from(passed).unwrap_or(u64::MAX), Ordering::Release);
     }
 
-    /// Notes that a request came.
-    pub(crate) fn ask(&self) {
+    /// Notes that a request came, of HTTP/2 or of the one before.
+    pub(crate) fn ask(&self, is_http2: bool) {
         self.line.asked.store(true, Ordering::Release);
+        self.line.multiplexed.store(is_http2, Ordering::Release);
     }
 
     /// Whether a request has come on the connection.
     pub(crate) fn has_asked(&self) -> bool {
         self.line.asked.load(Ordering::Acquire)
+    }
+
+    /// Whether the connection is known to speak HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.line.multiplexed.load(Ordering::Acquire)
     }
 
     /// Notes that nothing can come from there any more.

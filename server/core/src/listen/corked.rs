@@ -11,15 +11,20 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::peer::Peer;
+
 /// A write from this size on may be a part of something larger.
 const LARGE: usize = 16 << 10;
 
 /// A socket whose writes go out together if two large ones follow each other.
 ///
 /// The cork comes off when the socket is read next, as a connection does before anything else each time that its task
-/// runs, and the task is told to run again at once. If it did not, the kernel would send what waits after 200 ms.
+/// runs, and the task is told to run again at once. If it did not, the kernel would send what waits after 200 ms. That
+/// holds for HTTP/2 alone: a connection of HTTP/1 that has read ahead reads no more while it answers.
 pub(super) struct Corked {
     stream: TcpStream,
+    /// Knows which HTTP is spoken.
+    peer: Peer,
     writes: Writes,
 }
 
@@ -34,13 +39,13 @@ enum Writes {
 }
 
 impl Corked {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, writes: Writes::Small }
+    pub(super) fn new(stream: TcpStream, peer: Peer) -> Self {
+        Self { stream, peer, writes: Writes::Small }
     }
 
     /// Looks at a write before it is made.
     fn before_write(&mut self, length: usize, context: &Context<'_>) {
-        if length < LARGE {
+        if length < LARGE || !self.peer.is_http2() {
             return;
         }
         self.writes = match self.writes {
@@ -139,7 +144,9 @@ mod tests {
     async fn the_second_large_write_in_a_row_corks_the_socket_until_it_is_read_again() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let mut socket = Corked::new(listener.accept().await.unwrap().0);
+        let (stream, address) = listener.accept().await.unwrap();
+        let peer = Peer::new(address, std::time::Instant::now());
+        let mut socket = Corked::new(stream, peer.clone());
         socket.stream.writable().await.unwrap();
 
         let woken = Arc::new(Woken::default());
@@ -150,6 +157,10 @@ mod tests {
             assert!(Pin::new(&mut *socket).poll_write(&mut context, bytes).is_ready());
             (SockRef::from(&socket.stream).tcp_cork().unwrap(), woken.0.load(Ordering::Acquire))
         };
+        for _ in 0..3 {
+            assert_eq!(write(&mut socket, &large), (false, 0), "it may be HTTP/1");
+        }
+        peer.ask(true);
         assert_eq!(write(&mut socket, &small), (false, 0));
         assert_eq!(write(&mut socket, &small), (false, 0));
         assert_eq!(write(&mut socket, &large), (false, 0));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use tower_service::Service as _;
@@ -38,7 +38,7 @@ impl hyper::service::Service<Request<Incoming>> for Way {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.peer.ask();
+        self.peer.ask(request.version() == Version::HTTP_2);
         let way = self.clone();
         Box::pin(async move { Ok(way.answer(request.map(Body::new)).await) })
     }

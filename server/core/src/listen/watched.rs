@@ -177,7 +177,7 @@ mod tests {
     async fn a_connection_that_has_asked_may_be_idle() {
         let (client, server) = duplex(64);
         let mut server = watched(server);
-        server.peer.ask();
+        server.peer.ask(false);
         let read = tokio::time::timeout(Duration::from_secs(60), server.read_u8()).await;
         assert!(read.is_err() && !server.peer.is_lost(std::time::Instant::now()));
         drop(client);
