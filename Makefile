@@ -8,6 +8,7 @@ PEERS_PYTHON := target/peers/.ready
 CLIPS ?= clips/1.mp4 clips/2.mp4 clips/3.mp4 clips/4.mp4
 
 FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= probe tile transcode decode names headers calls mp4 mjpeg
 
 .PHONY: help run demo test lint audit bench fuzz sanitize bench-deps build-deps test-deps wasm-target
 
@@ -41,8 +42,8 @@ bench: build-deps wasm-target $(if $(filter 1,$(PEERS)),bench-deps $(PEERS_PYTHO
 	$(CARGO) build --release -p tessera-server -p tessera-client -p tessera-bench
 	$(CARGO) run --release -q -p tessera-bench -- run $(if $(filter 1,$(PEERS)),--peers) $(BENCH_FLAGS)
 
-fuzz: ## Frames of any bytes into the core, FUZZ_SECONDS=60 for each of four targets
-	@scripts/fuzz.sh $(FUZZ_SECONDS) probe tile transcode decode
+fuzz: ## Any bytes into whatever reads bytes from outside, FUZZ_SECONDS=60 for each of FUZZ_TARGETS
+	@scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 # Each sees what the other does not: bytes beyond a buffer, and bytes that nobody wrote.
 sanitize: export SKIP_E2E := 1
