@@ -8,8 +8,9 @@ PEERS_PYTHON := target/peers/.ready
 CLIPS ?= clips/1.mp4 clips/2.mp4 clips/3.mp4 clips/4.mp4
 
 FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= probe tile transcode decode names tokens headers calls mp4 mjpeg
 
-.PHONY: help run demo test lint bench fuzz sanitize bench-deps build-deps test-deps wasm-target
+.PHONY: help run demo test lint audit bench fuzz sanitize bench-deps build-deps test-deps wasm-target
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,12 +35,15 @@ lint: build-deps wasm-target ## Formatting, clippy and docs, without a warning
 	$(CARGO) clippy -p tessera-web -p tessera-mosaic --target $(WASM) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
+audit: ## What we build on: licences, bans, sources, and known flaws if their database can be had
+	@scripts/audit.sh
+
 bench: build-deps wasm-target $(if $(filter 1,$(PEERS)),bench-deps $(PEERS_PYTHON)) ## What a mosaic costs: a table, target/bench/results.json, bench/report.html; PEERS=1 sets OpenCV, ffmpeg and grpcio beside it
 	$(CARGO) build --release -p tessera-server -p tessera-client -p tessera-bench
 	$(CARGO) run --release -q -p tessera-bench -- run $(if $(filter 1,$(PEERS)),--peers) $(BENCH_FLAGS)
 
-fuzz: ## Frames of any bytes into the core, FUZZ_SECONDS=60 for each of four targets
-	@scripts/fuzz.sh $(FUZZ_SECONDS) probe tile transcode decode
+fuzz: ## Any bytes into whatever reads bytes from outside, FUZZ_SECONDS=60 for each of FUZZ_TARGETS
+	@scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 # Each sees what the other does not: bytes beyond a buffer, and bytes that nobody wrote.
 sanitize: export SKIP_E2E := 1
@@ -56,7 +60,7 @@ build-deps:
 
 test-deps:
 	@[ "$(SKIP_E2E)" = 1 ] || scripts/install.sh cjpeg:libjpeg-turbo-progs djpeg:libjpeg-turbo-progs ffmpeg:ffmpeg \
-	  chromium:chromium chromedriver:chromium-driver
+	  chromium:chromium chromedriver:chromium-driver nginx:nginx-light
 
 bench-deps:
 	@scripts/install.sh cc:gcc ffmpeg:ffmpeg jpeglib.h:libjpeg62-turbo-dev

@@ -15,9 +15,13 @@ for target in "$@"; do
   mkdir -p "$corpus" "$artifacts"
   scripts/sanitized.sh $tool build --target-dir target/fuzz "$target" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
   program=$(ls -t target/fuzz/*/release/"$target" | head -n 1)
+  seeds=fuzz/seeds/$target
+  [ -d "$seeds" ] || seeds=fuzz/seeds/frames
+  set -- "$corpus" "$seeds"
+  [ ! -d "fuzz/regressions/$target" ] || set -- "$@" "fuzz/regressions/$target"
   # Long inputs from the start: short ones are no frames.
   if ! "$program" -max_total_time="$seconds" -max_len=2048 -len_control=0 -timeout=10 -rss_limit_mb=2048 \
-    -print_final_stats=1 -artifact_prefix="$artifacts/" "$corpus" fuzz/seeds >"$log" 2>&1; then
+    -print_final_stats=1 -artifact_prefix="$artifacts/" "$@" >"$log" 2>&1; then
     grep -A 2 "panicked at\|ERROR: " "$log" >&2 || tail -n 20 "$log" >&2
     echo "$target: a finding in $artifacts; all of it in $log" >&2
     exit 1

@@ -4,6 +4,9 @@
 # is there and we may, and otherwise fails with the list of what to install.
 set -eu
 
+# Debian has daemons where not everybody looks.
+PATH=$PATH:/usr/sbin
+
 is_there() {
   case $1 in
     *.h) printf '#include <stdio.h>\n#include <%s>\n' "$1" | cc -E - >/dev/null 2>&1 ;;

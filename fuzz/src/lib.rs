@@ -1,5 +1,6 @@
 //! What must hold of any bytes whatever. Each target is a function that panics if it does not.
 
+pub mod caught;
 mod frames;
 #[path = "../../mosaic/tests/support/oracle/mod.rs"]
 mod oracle;

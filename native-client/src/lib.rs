@@ -14,6 +14,9 @@ pub mod error;
 #[cfg(test)]
 mod fake_server;
 pub mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod identity;
 pub mod join;
 mod link;

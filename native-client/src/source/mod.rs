@@ -2,6 +2,7 @@
 //!
 //! [`SourceSpec`] says what an argument means and opens it; a [`Source`] then gives its frames one by one.
 
+mod boxes;
 mod colour;
 mod error;
 mod ffmpeg;
@@ -71,7 +72,7 @@ const DEFAULT_FRAME_RATE: f64 = 25.0;
 
 /// The most bytes that one compressed frame may have. Cameras' largest pictures have a third of it; a broken length
 /// must not take the machine's memory.
-const MAX_FRAME_BYTES: u64 = 64 << 20;
+pub(crate) const MAX_FRAME_BYTES: u64 = 64 << 20;
 
 /// When frame `index`, counted from 0, is shown at `frame_rate` frames per second.
 fn shown_at(index: u64, frame_rate: f64) -> Duration {

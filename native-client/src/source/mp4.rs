@@ -14,6 +14,7 @@ use openh264::formats::YUVSource;
 use re_mp4::{Mp4, Sample, StsdBoxContent, Track, TrackKind, TrakBox};
 use tessera_mosaic::{Picture, PictureError};
 
+use super::boxes::Boxes;
 use super::colour::Conversion;
 use super::h264::{Config, Overlong};
 use super::orientation::Turn;
@@ -139,8 +140,9 @@ fn broken(path: &Path, reason: &dyn fmt::Display) -> SourceError {
 
 /// The boxes of the file, without its media data.
 fn parse(file: &mut File, size: u64) -> Result<Mp4, String> {
+    let boxes = Boxes::survey(file, size).map_err(|error| error.to_string())?;
     // re_mp4 indexes its tables without a check: tables that contradict each other make it panic.
-    match catch_unwind(AssertUnwindSafe(|| Mp4::read(file, size))) {
+    match catch_unwind(AssertUnwindSafe(|| Mp4::read(boxes, size))) {
         Ok(parsed) => parsed.map_err(|error| error.to_string()),
         Err(_) => Err("its sample tables contradict each other".to_owned()),
     }
@@ -215,7 +217,7 @@ fn tight(plane: &[u8], stride: usize, width: usize, height: usize) -> Vec<u8> {
 fn frame_rate(track: &Track) -> f64 {
     let times = track.samples.iter().map(|sample| sample.decode_timestamp);
     let (Some(first), Some(last)) = (times.clone().min(), times.max()) else { return DEFAULT_FRAME_RATE };
-    let rate = (track.samples.len() - 1) as f64 * track.timescale as f64 / (last - first) as f64;
+    let rate = (track.samples.len() - 1) as f64 * track.timescale as f64 / (last as f64 - first as f64);
     if rate.is_finite() && rate > 0.0 { rate } else { DEFAULT_FRAME_RATE }
 }
 
@@ -225,10 +227,10 @@ fn show_times(track: &Track, trak: &TrakBox, movie_timescale: u64) -> Vec<Option
     times.sort_unstable();
     let kept = edit(trak, movie_timescale).map_or(i64::MIN..i64::MAX, |edit| {
         let origin = composition_origin(track, trak);
-        edit.start - origin..edit.end - origin
+        edit.start.saturating_sub(origin)..edit.end.saturating_sub(origin)
     });
     let first = times.iter().copied().find(|time| kept.contains(time)).unwrap_or(0);
-    let shown = |time: i64| duration(time - first, track.timescale);
+    let shown = |time: i64| duration(time.saturating_sub(first), track.timescale);
     times.into_iter().map(|time| kept.contains(&time).then(|| shown(time))).collect()
 }
 
@@ -260,10 +262,10 @@ fn composition_origin(track: &Track, trak: &TrakBox) -> i64 {
     let offsets = trak.mdia.minf.stbl.ctts.iter().flat_map(|ctts| &ctts.entries);
     let shift = offsets.map(|entry| -i64::from(entry.sample_offset)).max().unwrap_or(0).max(0);
     // The first sample is decoded at zero; it was shifted by both.
-    -track.samples.first().map_or(0, |sample| sample.decode_timestamp) - shift
+    track.samples.first().map_or(0, |sample| sample.decode_timestamp).saturating_neg().saturating_sub(shift)
 }
 
 fn duration(ticks: i64, timescale: u64) -> Duration {
     let nanoseconds = u128::from(ticks.unsigned_abs()) * 1_000_000_000 / u128::from(timescale.max(1));
-    Duration::from_nanos(nanoseconds as u64)
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }

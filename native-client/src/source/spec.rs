@@ -44,7 +44,7 @@ impl SourceSpec {
     }
 
     /// [`Self::open`] with another program in place of ffmpeg.
-    pub(super) fn open_with(&self, ffmpeg: &OsStr) -> Result<Box<dyn Source>, SourceError> {
+    pub(crate) fn open_with(&self, ffmpeg: &OsStr) -> Result<Box<dyn Source>, SourceError> {
         Ok(match self {
             // Endless, and needs nothing.
             Self::TestPattern(spec) => Box::new(PatternSource::new(*spec)),

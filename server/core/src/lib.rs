@@ -25,6 +25,9 @@ mod cli;
 mod config;
 mod counters;
 mod fanout;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod guests;
 mod http;

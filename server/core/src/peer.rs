@@ -163,7 +163,7 @@ impl Peer {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Peer {
     /// Somebody, by default limits.
     pub(crate) fn new(address: SocketAddr, now: Instant) -> Self {

@@ -269,3 +269,9 @@ fn a_sample_that_claims_gigabytes_is_refused_before_memory_is_taken() {
     });
     assert!(reason_of(&path).contains("more than a frame may have"));
 }
+
+#[test]
+fn words_that_end_with_zeros_as_quicktime_writes_them_are_passed_over() {
+    let regressions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/regressions/mp4");
+    assert_eq!(decode(&regressions.join("words-ended-by-zeros.mp4")).len(), 4);
+}

@@ -104,6 +104,12 @@ impl Keys {
         Ok(Self { file: file.to_owned(), current: watch::Sender::new(Arc::new(key)) })
     }
 
+    /// A secret that no file has.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn fixed(secret: Vec<u8>) -> Self {
+        Self { file: PathBuf::new(), current: watch::Sender::new(Arc::new(Key::new(secret))) }
+    }
+
     pub(super) fn current(&self) -> Arc<Key> {
         Arc::clone(&self.current.borrow())
     }

@@ -1,6 +1,7 @@
 //! A client that speaks plain HTTP, as a browser does, and shows what came back as it was.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use axum::body::{Body, to_bytes};
 use axum::http::header::HOST;
@@ -12,13 +13,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use super::within;
+use super::tls::{handshake, trusting};
+use super::{Bytes as Stream, within};
 
 pub type Headers<'a> = &'a [(HeaderName, &'a str)];
 
 /// One connection, closed when it is dropped, whatever was open on it.
 pub struct Connection {
-    address: SocketAddr,
+    /// What a page's address begins with that is from there.
+    origin: String,
     sender: Sender,
     driven: JoinHandle<hyper::Result<()>>,
 }
@@ -49,7 +52,19 @@ impl Whole {
 
 impl Connection {
     pub async fn open(address: SocketAddr, version: Version) -> Self {
-        let io = TokioIo::new(within(TcpStream::connect(address)).await.unwrap());
+        let stream = within(TcpStream::connect(address)).await.unwrap();
+        Self::over(Box::new(stream), version, format!("http://{address}")).await
+    }
+
+    /// With TLS, to a server of this name that has this certificate.
+    pub async fn open_secure(address: SocketAddr, version: Version, name: &str, certificate: &Path) -> Self {
+        let protocol = if version == Version::HTTP_2 { "h2" } else { "http/1.1" };
+        let stream = handshake(address, &trusting(certificate, &[protocol]), name).await.unwrap();
+        Self::over(Box::new(stream), version, format!("https://{name}")).await
+    }
+
+    async fn over(stream: Box<dyn Stream>, version: Version, origin: String) -> Self {
+        let io = TokioIo::new(stream);
         let (sender, driven) = if version == Version::HTTP_2 {
             let (sender, connection) = within(http2::handshake(TokioExecutor::new(), io)).await.unwrap();
             (Sender::Http2(sender), tokio::spawn(connection))
@@ -57,12 +72,12 @@ impl Connection {
             let (sender, connection) = within(http1::handshake(io)).await.unwrap();
             (Sender::Http1(sender), tokio::spawn(connection))
         };
-        Self { address, sender, driven }
+        Self { origin, sender, driven }
     }
 
     /// The server's.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Sends a request, and gives its response as soon as its head is there.
@@ -78,16 +93,16 @@ impl Connection {
         for (name, value) in headers {
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        let address = self.address;
         let response = match &mut self.sender {
             Sender::Http1(sender) => {
                 *request.uri_mut() = path.parse().unwrap();
-                request.headers_mut().insert(HOST, address.to_string().parse().unwrap());
+                let (_, host) = self.origin.split_once("://").unwrap();
+                request.headers_mut().insert(HOST, host.parse().unwrap());
                 within(sender.ready()).await.unwrap();
                 within(sender.send_request(request)).await
             }
             Sender::Http2(sender) => {
-                *request.uri_mut() = format!("http://{address}{path}").parse().unwrap();
+                *request.uri_mut() = format!("{}{path}", self.origin).parse().unwrap();
                 within(sender.ready()).await.unwrap();
                 within(sender.send_request(request)).await
             }

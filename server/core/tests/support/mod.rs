@@ -2,7 +2,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod either_http;
+pub mod grpc_web;
 pub mod http;
+pub mod nginx;
 pub mod programs;
 pub mod raw;
 pub mod tls;
@@ -157,13 +159,24 @@ impl Client {
 
     /// A stream of frames that has its seat.
     pub async fn join(&self, id: &str) -> Frames {
-        let mut frames = self.frames().await;
-        frames.ask(FrameRequest { client_id: id.to_owned(), ..Default::default() }).await;
+        let hello = FrameRequest { client_id: id.to_owned(), ..Default::default() };
+        let mut frames = self.begin(Some(hello)).await;
+        frames.next().await.unwrap().expect("the stream ended");
         frames
     }
 
+    /// A stream on which nothing has been said.
     pub async fn frames(&self) -> Frames {
+        self.begin(None).await
+    }
+
+    /// A stream with its first request. Proxies may keep the head of the response until they have a message to send
+    /// with it, so whoever waits for the head before sending anything may wait for ever.
+    async fn begin(&self, hello: Option<FrameRequest>) -> Frames {
         let (requests, mut sent) = mpsc::channel(8);
+        if let Some(hello) = hello {
+            requests.send(hello).await.unwrap();
+        }
         let stream = futures_util::stream::poll_fn(move |context| sent.poll_recv(context));
         let responses = within(self.grpc.clone().stream_frames(stream)).await.unwrap().into_inner();
         Frames { client: self.clone(), requests: Some(requests), responses }

@@ -29,20 +29,26 @@ pub fn config_with(certificate: CertificateSource, plain: Plain) -> Config {
 /// A certificate of a folder: cert.pem and key.pem.
 pub struct Files {
     folder: tempfile::TempDir,
+    names: Vec<String>,
 }
 
 impl Files {
     /// With a certificate for localhost and 127.0.0.1.
     pub fn new() -> Self {
-        let files = Self { folder: tempfile::tempdir().unwrap() };
+        Self::of(&["localhost", "127.0.0.1"])
+    }
+
+    /// With a certificate for these names.
+    pub fn of(names: &[&str]) -> Self {
+        let names = names.iter().copied().map(str::to_owned).collect();
+        let files = Self { folder: tempfile::tempdir().unwrap(), names };
         files.renew();
         files
     }
 
     /// Replaces the certificate.
     pub fn renew(&self) {
-        let made =
-            rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let made = rcgen::generate_simple_self_signed(self.names.clone()).unwrap();
         fs::write(self.certificate(), made.cert.pem()).unwrap();
         fs::write(self.key(), made.signing_key.serialize_pem()).unwrap();
     }
@@ -86,13 +92,22 @@ pub async fn handshake(
 
 /// A gRPC client over TLS that trusts this file, and what ends its connection with close_notify.
 pub async fn client(address: SocketAddr, certificate: &Path) -> (Client, CancellationToken) {
+    client_of(address, "localhost", certificate).await
+}
+
+/// The same, of a server of this name.
+pub async fn client_of(
+    address: SocketAddr,
+    name: &'static str,
+    certificate: &Path,
+) -> (Client, CancellationToken) {
     let connector = trusting(certificate, &["h2"]);
     let closing = CancellationToken::new();
     let token = closing.clone();
     let dress = move |stream| {
         let (connector, token) = (connector.clone(), token.clone());
         async move {
-            let name = ServerName::try_from("localhost").unwrap();
+            let name = ServerName::try_from(name).unwrap();
             let stream = connector.connect(name, stream).await?;
             let closed = Box::pin(token.cancelled_owned());
             Ok(Box::new(Closable { stream, closed }) as Box<dyn Bytes>)
