@@ -86,7 +86,11 @@ impl Bystanders {
     ///
     /// When there are no bystanders.
     pub fn take_largest_gap(&self) -> Gap {
-        self.pulses.iter().map(Pulse::take_largest_gap).max_by_key(|gap| gap.length).expect("there are bystanders")
+        self.pulses
+            .iter()
+            .map(Pulse::take_largest_gap)
+            .max_by_key(|gap| gap.length)
+            .expect("there are bystanders")
     }
 
     /// Whose stream ended since the last [`Bystanders::begin`], and why.
@@ -144,7 +148,8 @@ async fn push(server: Target, tile: (u32, u32), pulse: &Pulse) -> Result<(), Sta
         let mut ticks = ticks();
         for (jpeg, sequence) in reel(tile.0, tile.1).iter().cycle().zip(1..) {
             ticks.tick().await;
-            let request = FrameRequest { client_id: SEATS[1].to_owned(), ..guest::push(&seat, sequence, jpeg.clone()) };
+            let request =
+                FrameRequest { client_id: SEATS[1].to_owned(), ..guest::push(&seat, sequence, jpeg.clone()) };
             if let Some(refusal) = guest.push(request).await?.refusal {
                 return Err(Status::internal(format!("a good push was refused: {}", refusal.message)));
             }

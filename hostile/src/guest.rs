@@ -29,8 +29,10 @@ impl Guest {
     ///
     /// When there is no connection.
     pub async fn connect(target: Target) -> Result<Self, Status> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", target.server)).expect("an address is an authority");
-        let endpoint = endpoint.local_address(Some(target.from.into())).connect_timeout(Duration::from_secs(10));
+        let endpoint =
+            Endpoint::from_shared(format!("http://{}", target.server)).expect("an address is an authority");
+        let endpoint =
+            endpoint.local_address(Some(target.from.into())).connect_timeout(Duration::from_secs(10));
         let channel = endpoint.connect().await.map_err(|error| Status::unavailable(error.to_string()))?;
         let grpc = VideoProcessingServiceClient::new(channel)
             .max_decoding_message_size(usize::MAX)

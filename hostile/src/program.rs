@@ -79,7 +79,8 @@ impl Start {
     ///
     /// When it does not; with what it said.
     pub async fn run(&self) -> anyhow::Result<Program> {
-        let mut child = self.command().spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
+        let mut child =
+            self.command().spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).context("it has no number")?;
         let stderr = child.stderr.take().context("its log is not piped")?;
         let mut lines = BufReader::new(stderr).lines();
@@ -138,13 +139,24 @@ impl Program {
         self.child.wait().await
     }
 
+    /// Its number.
+    pub fn id(&self) -> ProcessId {
+        ProcessId(self.id)
+    }
+}
+
+/// The number of a process.
+#[derive(Debug, Clone, Copy)]
+pub struct ProcessId(Pid);
+
+impl ProcessId {
     /// What it has of the system now.
     ///
     /// # Errors
     ///
     /// When it has ended, or there is no `/proc`.
-    pub fn usage(&self) -> std::io::Result<Usage> {
-        Usage::of(self.id.as_raw_nonzero().get())
+    pub fn usage(self) -> std::io::Result<Usage> {
+        Usage::of(self.0.as_raw_nonzero().get())
     }
 }
 

@@ -139,21 +139,27 @@ async fn carry(from: OwnedReadHalf, to: OwnedWriteHalf, way: Way, line: watch::R
 
 type Piece = (Instant, Vec<u8>);
 
-async fn pick_up(mut from: OwnedReadHalf, to: mpsc::Sender<Piece>, way: Way, mut line: watch::Receiver<Line>) {
+async fn pick_up(
+    mut from: OwnedReadHalf,
+    to: mpsc::Sender<Piece>,
+    way: Way,
+    mut line: watch::Receiver<Line>,
+) {
     let mut buffer = vec![0; PIECE];
     let mut halved = line.clone();
     loop {
         if line.wait_for(|line| !line.swallows).await.is_err() {
             return;
         }
-        let now = *line.borrow();
-        let most = now.rate.map_or(PIECE, |rate| (rate / 10).clamp(1, PIECE));
+        let most = line.borrow().rate.map_or(PIECE, |rate| (rate / 10).clamp(1, PIECE));
         let read = tokio::select! {
             biased;
             _ = halved.wait_for(|line| line.halved && way == Way::Up) => return,
             read = from.read(&mut buffer[..most]) => read,
         };
         let Ok(length @ 1..) = read else { return };
+        // How it is when something comes, not when it was waited for.
+        let now = *line.borrow();
         if to.send((Instant::now() + now.delay, buffer[..length].to_vec())).await.is_err() {
             return;
         }

@@ -72,7 +72,9 @@ impl Stage {
     ///
     /// When there is no server then.
     pub fn start(more: &[&str]) -> Self {
-        Self::open(&config(more).expect("the server has these flags"), |server| Bystanders::join(server, TILE))
+        Self::open(&config(more).expect("the server has these flags"), |server| {
+            Bystanders::join(server, TILE)
+        })
     }
 
     fn open<B>(config: &Config, join: impl FnOnce(Target) -> B) -> Self
@@ -81,7 +83,8 @@ impl Stage {
     {
         let witness = Witness::of_this_process();
         let runtimes = [SERVER_THREAD, "bystander"].map(|name| {
-            let threads = Builder::new_multi_thread().worker_threads(2).thread_name(name).enable_all().build();
+            let threads =
+                Builder::new_multi_thread().worker_threads(2).thread_name(name).enable_all().build();
             threads.expect("threads can be started")
         });
         let (sender, bound) = mpsc::channel();
@@ -157,5 +160,7 @@ impl Stage {
 /// Whether what is held is what was. Bystanders push and are answered all the while, and an empty room is kept a while.
 fn is_back(held: &Held, before: &Held) -> bool {
     let standing = |held: &Held| (held.connections, held.seats, held.viewers);
-    standing(held) == standing(before) && held.streams <= before.streams.max(6) && held.bytes <= before.bytes.max(64 << 10)
+    standing(held) == standing(before)
+        && held.streams <= before.streams.max(6)
+        && held.bytes <= before.bytes.max(64 << 10)
 }

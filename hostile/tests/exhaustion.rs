@@ -59,7 +59,8 @@ async fn slow_headers_and_prefaces_are_closed_in_time() {
     STAGE
         .row(async |stage| {
             let target = stage.target();
-            let all = Opening::ALL.map(|opening| timeout(Duration::from_secs(5), opening.until_closed(target)));
+            let all =
+                Opening::ALL.map(|opening| timeout(Duration::from_secs(5), opening.until_closed(target)));
             for (closed, opening) in join_all(all).await.into_iter().zip(Opening::ALL) {
                 closed.unwrap_or_else(|_| panic!("{opening:?} is borne")).unwrap();
             }

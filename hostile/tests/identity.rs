@@ -56,7 +56,9 @@ async fn a_session_takes_its_seat_over_and_a_guess_does_not() {
             stage.witness().keep_secret(&session);
             let thief = Guest::connect(stage.target()).await.unwrap();
             let with = |session: &str| FrameRequest { session: session.to_owned(), ..guest::hello("owner") };
-            for guess in ["0".repeat(32), session[..31].to_owned(), session.to_uppercase() + "0", "'; --".to_owned()] {
+            for guess in
+                ["0".repeat(32), session[..31].to_owned(), session.to_uppercase() + "0", "'; --".to_owned()]
+            {
                 let status = within(thief.join(with(&guess))).await.unwrap_err();
                 assert_eq!(status.code(), Code::AlreadyExists, "{guess}");
             }
@@ -67,7 +69,8 @@ async fn a_session_takes_its_seat_over_and_a_guess_does_not() {
 }
 
 /// Names that are more than letters.
-const REFUSED: [&str; 5] = ["nul\0", "two\nlines", "\u{202E}reversed", "\u{2066}apart", "line\u{2028}separator"];
+const REFUSED: [&str; 5] =
+    ["nul\0", "two\nlines", "\u{202E}reversed", "\u{2066}apart", "line\u{2028}separator"];
 const HARMLESS: [&str; 3] = ["<script>alert(1)</script>", "'; drop table rooms; --", "🦔"];
 
 #[tokio::test]
@@ -91,7 +94,10 @@ async fn hostile_names_are_refused_or_harmless() {
                 assert!(places.iter().any(|place| place.display_name == name), "{name}");
             }
             let log = stage.witness().last_lines();
-            assert!(!log.lines().any(|line| line.starts_with("lines")), "a name made a line of its own: {log}");
+            assert!(
+                !log.lines().any(|line| line.starts_with("lines")),
+                "a name made a line of its own: {log}"
+            );
         })
         .await;
 }

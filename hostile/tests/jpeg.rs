@@ -156,7 +156,11 @@ async fn a_new_size_in_every_frame_is_borne() {
             let mut frames = join(stage).await;
             for n in 0..40 {
                 let (width, height) = (1 + n * 13 % 400, 1 + n * 29 % 300);
-                assert_eq!(refusal(&mut frames, pictures::frame(width, height, n)).await, None, "{width}x{height}");
+                assert_eq!(
+                    refusal(&mut frames, pictures::frame(width, height, n)).await,
+                    None,
+                    "{width}x{height}"
+                );
             }
         })
         .await;

@@ -91,7 +91,9 @@ async fn seat_is_free_after(end: impl FnOnce(&Proxy)) {
             let seated = async {
                 loop {
                     let layout = guest::first(&mut mosaics).await.unwrap().layout;
-                    if layout.is_some_and(|layout| layout.places.iter().any(|place| place.client_id == "half")) {
+                    if layout
+                        .is_some_and(|layout| layout.places.iter().any(|place| place.client_id == "half"))
+                    {
                         return;
                     }
                 }

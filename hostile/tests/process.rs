@@ -149,7 +149,7 @@ async fn without_descriptors_it_waits_and_recovers() {
     let server = start.run().await.unwrap();
     let healthy = Guest::connect(Target::healthy(server.address())).await.unwrap();
     let mut mosaics = within(healthy.watch(WatchMosaicRequest::default())).await.unwrap();
-    let before = server.usage().unwrap().descriptors;
+    let before = server.id().usage().unwrap().descriptors;
     let mut sockets = swarm::connections(Target::from_elsewhere(server.address()), 100).await.unwrap();
     // Whoever is in does not notice, and whoever is silent is put out, so that others may come in.
     within(guest::first(&mut mosaics)).await.unwrap();
@@ -161,7 +161,7 @@ async fn without_descriptors_it_waits_and_recovers() {
     drop(within(late.watch(WatchMosaicRequest::default())).await.unwrap());
     drop(late);
     let back = async {
-        while server.usage().unwrap().descriptors != before {
+        while server.id().usage().unwrap().descriptors != before {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

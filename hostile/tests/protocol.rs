@@ -60,7 +60,11 @@ async fn a_compressed_flag_without_an_encoding_is_internal() {
     STAGE
         .row(async |stage| {
             for method in ["StreamFrames", "PushFrame", "WatchMosaic"] {
-                assert_eq!(code(stage.target(), method, framed(1, b"squeezed")).await, Some(Code::Internal), "{method}");
+                assert_eq!(
+                    code(stage.target(), method, framed(1, b"squeezed")).await,
+                    Some(Code::Internal),
+                    "{method}"
+                );
             }
         })
         .await;
@@ -88,7 +92,11 @@ async fn a_truncated_message_and_garbage_are_internal() {
             // A field of ten bytes, of which one is there.
             for body in [truncated, framed(0, &[0x0A, 10, 1]), framed(0, &[0xFF; 30])] {
                 for method in ["StreamFrames", "PushFrame"] {
-                    assert_eq!(code(stage.target(), method, body.clone()).await, Some(Code::Internal), "{body:?}");
+                    assert_eq!(
+                        code(stage.target(), method, body.clone()).await,
+                        Some(Code::Internal),
+                        "{body:?}"
+                    );
                 }
             }
         })
@@ -100,7 +108,11 @@ async fn an_unknown_method_is_unimplemented() {
     STAGE
         .row(async |stage| {
             for method in ["Nothing", "streamframes", "%2e%2e/admin"] {
-                assert_eq!(code(stage.target(), method, framed(0, &[])).await, Some(Code::Unimplemented), "{method}");
+                assert_eq!(
+                    code(stage.target(), method, framed(0, &[])).await,
+                    Some(Code::Unimplemented),
+                    "{method}"
+                );
             }
         })
         .await;
@@ -152,7 +164,9 @@ async fn a_gzip_message_is_unimplemented() {
 async fn a_thousand_headers_are_431_or_a_reset() {
     STAGE
         .row(async |stage| {
-            let answer = within(http1::last_words(stage.target(), http1::many_headers(1000).as_bytes())).await.unwrap();
+            let answer = within(http1::last_words(stage.target(), http1::many_headers(1000).as_bytes()))
+                .await
+                .unwrap();
             assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
             let ending = within(many_headers(stage.target(), 1000)).await.unwrap();
             assert!(matches!(ending, Ending::Reset(_) | Ending::GoAway(_) | Ending::Stream), "{ending}");
@@ -169,7 +183,10 @@ async fn floods_of_frames_are_ended_or_bounded() {
                 let flooding = timeout(Duration::from_secs(2), flood.run(stage.target(), 1000));
                 let ending = flooding.await.map_or(Ok(None), |ending| ending).unwrap();
                 if matches!(flood, Flood::RapidReset | Flood::Continuation) {
-                    assert!(matches!(ending, Some(Ending::GoAway(_) | Ending::Closed)), "{flood:?}: {ending:?}");
+                    assert!(
+                        matches!(ending, Some(Ending::GoAway(_) | Ending::Closed)),
+                        "{flood:?}: {ending:?}"
+                    );
                 }
             })
             .await;
@@ -183,7 +200,11 @@ async fn a_request_of_two_lengths_is_400_and_closed() {
             for (request, may_be_read) in http1::smuggled() {
                 let answer = within(http1::last_words(stage.target(), request.as_bytes())).await.unwrap();
                 assert!(may_be_read || answer.starts_with("HTTP/1.1 400 "), "{request}\n{answer}");
-                assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "the hidden request was answered: {answer}");
+                assert_eq!(
+                    answer.matches("HTTP/1.1 ").count(),
+                    1,
+                    "the hidden request was answered: {answer}"
+                );
             }
         })
         .await;
@@ -231,7 +252,8 @@ async fn an_expired_deadline_on_a_stream_keeps_the_slot() {
 async fn another_origin_and_a_rebound_host_are_403() {
     STAGE
         .row(async |stage| {
-            let elsewhere = [("content-type", "application/grpc-web+proto"), ("origin", "https://evil.example")];
+            let elsewhere =
+                [("content-type", "application/grpc-web+proto"), ("origin", "https://evil.example")];
             let plain = [("content-type", "text/plain"), ("origin", "https://evil.example")];
             let rebound = [("content-type", "application/grpc-web+proto"), ("host", "evil.example")];
             let seats = stage.counters().held().seats;

@@ -26,8 +26,14 @@ pub enum Flood {
 
 impl Flood {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::RapidReset, Self::Continuation, Self::EmptyData, Self::Ping, Self::Settings, Self::WindowUpdate];
+    pub const ALL: [Self; 6] = [
+        Self::RapidReset,
+        Self::Continuation,
+        Self::EmptyData,
+        Self::Ping,
+        Self::Settings,
+        Self::WindowUpdate,
+    ];
 
     /// Sends `pieces` of a few kilobytes each, unless the server ends it before; how, if it did.
     ///
@@ -62,7 +68,9 @@ fn many(frame: &Frame) -> Vec<u8> {
 fn resets(n: usize) -> Vec<u8> {
     const EACH: usize = 50;
     let streams = (n * EACH..(n + 1) * EACH).map(|n| 2 * n as u32 + 1);
-    streams.flat_map(|stream| [Frame::get(stream, "/healthz").bytes(), Frame::cancel(stream).bytes()].concat()).collect()
+    streams
+        .flat_map(|stream| [Frame::get(stream, "/healthz").bytes(), Frame::cancel(stream).bytes()].concat())
+        .collect()
 }
 
 fn small_fields() -> [(&'static str, &'static str); 4] {
@@ -76,7 +84,8 @@ fn small_fields() -> [(&'static str, &'static str); 4] {
 /// When there is no connection.
 pub async fn many_headers(target: Target, count: usize) -> io::Result<Ending> {
     let names: Vec<_> = (0..count).map(|n| format!("x-{n}")).collect();
-    let fields = small_fields().into_iter().chain(names.iter().map(|name| (name.as_str(), "sixteen bytes ..")));
+    let fields =
+        small_fields().into_iter().chain(names.iter().map(|name| (name.as_str(), "sixteen bytes ..")));
     let block = hpack::block(fields);
     let mut connection = Connection::open(target, &[]).await?;
     // A frame holds 16 KiB unless the other end takes more.

@@ -66,7 +66,12 @@ impl Frame {
 
     /// The head of a call of gRPC, whole.
     pub fn call(stream: u32, method: &str) -> Self {
-        Self::new(Kind::HEADERS, END_HEADERS, stream, hpack::block(call_fields(&format!("/VideoProcessingService/{method}"))))
+        Self::new(
+            Kind::HEADERS,
+            END_HEADERS,
+            stream,
+            hpack::block(call_fields(&format!("/VideoProcessingService/{method}"))),
+        )
     }
 
     /// A request without a body.
@@ -87,7 +92,9 @@ impl Frame {
 
     /// Settings, each with its value.
     pub fn settings(settings: &[(u16, u32)]) -> Self {
-        let bytes = settings.iter().flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat());
+        let bytes = settings
+            .iter()
+            .flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat());
         Self::new(Kind::SETTINGS, 0, 0, bytes.collect::<Vec<_>>())
     }
 
@@ -104,7 +111,8 @@ impl Frame {
     /// Its bytes (section 4.1).
     pub fn bytes(&self) -> Vec<u8> {
         let length = u32::try_from(self.payload.len()).expect("frames are small here");
-        let head = [&length.to_be_bytes()[1..], &[self.kind.0, self.flags], &self.stream.to_be_bytes()].concat();
+        let head =
+            [&length.to_be_bytes()[1..], &[self.kind.0, self.flags], &self.stream.to_be_bytes()].concat();
         [&head[..], &self.payload].concat()
     }
 
@@ -117,7 +125,8 @@ impl Frame {
 
     /// What SETTINGS say of how much may be sent on each stream at first.
     fn initial_window(&self) -> Option<i64> {
-        let window = self.payload.chunks_exact(6).find(|setting| setting[..2] == INITIAL_WINDOW_SIZE.to_be_bytes())?;
+        let window =
+            self.payload.chunks_exact(6).find(|setting| setting[..2] == INITIAL_WINDOW_SIZE.to_be_bytes())?;
         Some(i64::from(u32::from_be_bytes(window[2..].try_into().ok()?)))
     }
 
@@ -125,7 +134,11 @@ impl Frame {
     fn code(&self) -> u32 {
         let last = self.payload.last_chunk().copied();
         // A GOAWAY may have words behind its code.
-        let code = if self.kind == Kind::GOAWAY { self.payload.get(4..8).and_then(|code| code.try_into().ok()) } else { last };
+        let code = if self.kind == Kind::GOAWAY {
+            self.payload.get(4..8).and_then(|code| code.try_into().ok())
+        } else {
+            last
+        };
         code.map_or(u32::MAX, u32::from_be_bytes)
     }
 }

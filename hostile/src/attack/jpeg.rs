@@ -74,7 +74,11 @@ pub fn tables(tile: (u32, u32)) -> Vec<Forged> {
     let counts_of_a_tree_that_is_too_full = [&[0][..], &[255; 16], &[0; 300]].concat();
     vec![
         forged("no quantisation tables", Reason::Malformed, without(&jpeg, DQT)),
-        forged("a Huffman table that is none", Reason::Malformed, with(&jpeg, DHT, &counts_of_a_tree_that_is_too_full)),
+        forged(
+            "a Huffman table that is none",
+            Reason::Malformed,
+            with(&jpeg, DHT, &counts_of_a_tree_that_is_too_full),
+        ),
         forged("half a quantisation table", Reason::Malformed, with(&jpeg, DQT, &[0; 33])),
         forged("a restart after each MCU, and none there", Reason::Malformed, with(&jpeg, DRI, &[0, 1])),
         forged("restarts that nobody announced", Reason::Malformed, stray_restarts(&jpeg)),

@@ -103,7 +103,9 @@ impl Attack {
             Self::ClosedWindows | Self::UnreadViewers => "stream ended after 10 s",
             Self::SlowViewers => "they alone lose frames",
             Self::FastFrames => "slowed",
-            Self::FastPushes | Self::Ids | Self::Rooms | Self::ComeAndGo | Self::WrongTokens => "RESOURCE_EXHAUSTED",
+            Self::FastPushes | Self::Ids | Self::Rooms | Self::ComeAndGo | Self::WrongTokens => {
+                "RESOURCE_EXHAUSTED"
+            }
             Self::ForgedFrames => "refused; the 20th ends the stream",
             Self::HeldMessages => "at most 64 MiB held",
         }
@@ -111,8 +113,13 @@ impl Attack {
 
     /// How long it must go on for a limit to be seen at work, if that takes long.
     pub fn waits(self) -> bool {
-        use Attack::{ClosedWindows, SilentConnections, SlowBodies, SlowHeaders, SlowPrefaces, UnreadViewers};
-        matches!(self, SilentConnections | SlowHeaders | SlowPrefaces | SlowBodies | ClosedWindows | UnreadViewers)
+        use Attack::{
+            ClosedWindows, SilentConnections, SlowBodies, SlowHeaders, SlowPrefaces, UnreadViewers,
+        };
+        matches!(
+            self,
+            SilentConnections | SlowHeaders | SlowPrefaces | SlowBodies | ClosedWindows | UnreadViewers
+        )
     }
 
     /// How many attackers there are at once.
@@ -255,7 +262,9 @@ async fn forged_frames(target: Target, attacker: usize) -> Result<String, Tried>
     let tile = (640, 480);
     let guest = Guest::connect(target).await?;
     let (mut frames, _) = guest.join(guest::hello(&format!("forger {attacker}"))).await?;
-    for forged in [jpeg::sizes(tile), jpeg::kinds(tile), jpeg::tables(tile), jpeg::others(), jpeg::data(tile)].concat() {
+    for forged in
+        [jpeg::sizes(tile), jpeg::kinds(tile), jpeg::tables(tile), jpeg::others(), jpeg::data(tile)].concat()
+    {
         frames.show(forged.jpeg).await?;
     }
     Ok("all answered".to_owned())

@@ -41,8 +41,10 @@ impl Attacker {
 
     /// Waits for its end, and gives what it saw.
     pub(super) async fn ended(self, time: Duration) -> anyhow::Result<Counts> {
-        let output = timeout(time + END, self.0.wait_with_output()).await.context("an attacker does not end")??;
-        serde_json::from_slice(&output.stdout).with_context(|| format!("an attacker failed ({})", output.status))
+        let output =
+            timeout(time + END, self.0.wait_with_output()).await.context("an attacker does not end")??;
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("an attacker failed ({})", output.status))
     }
 }
 

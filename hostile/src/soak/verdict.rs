@@ -63,9 +63,9 @@ pub(super) fn median(values: &[f64]) -> f64 {
 /// Medians of the memory in each third of the samples.
 pub(super) fn memory_of_thirds(samples: &[Sample]) -> [f64; 3] {
     let third = samples.len().div_ceil(3).max(1);
-    let mut thirds = samples.chunks(third).map(|third| {
-        median(&third.iter().map(|sample| sample.usage.memory as f64).collect::<Vec<_>>())
-    });
+    let mut thirds = samples
+        .chunks(third)
+        .map(|third| median(&third.iter().map(|sample| sample.usage.memory as f64).collect::<Vec<_>>()));
     [(); 3].map(|()| thirds.next().unwrap_or_default())
 }
 
