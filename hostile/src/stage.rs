@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::bystanders::Bystanders;
-use crate::target::{PATIENCE, Target};
+use crate::target::{PATIENCE, Target, within};
 use crate::witness::{SERVER_THREAD, Witness};
 
 /// The longest that a bystander may wait beside a quick row.
@@ -129,7 +129,8 @@ impl Stage {
     /// When that is not so.
     pub async fn row<R>(&self, attack: impl AsyncFnOnce(&Self) -> R) -> R {
         let _turn = self.turn.lock().await;
-        self.bystanders.all_see_something_new().await;
+        // Those whom the row before has put out may need a while to come back.
+        within(self.bystanders.all_see_something_new()).await;
         let before = self.counters.held();
         self.bystanders.begin();
         self.witness.begin();

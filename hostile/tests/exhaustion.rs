@@ -35,6 +35,8 @@ static STAGE: LazyLock<Stage> = LazyLock::new(|| Stage::start(&[]));
 
 /// What [`tessera_hostile::stage::FLAGS`] allow one address.
 const CONNECTIONS: usize = 64;
+/// Silence is borne for a second; on a busy machine a few pass until that is seen.
+const CLOSED: Duration = Duration::from_secs(5);
 /// And rooms in all.
 const ROOMS: usize = 20;
 /// And bytes of messages of one address.
@@ -46,10 +48,14 @@ async fn silent_connections_over_the_limit_are_closed_at_once_and_the_others_in_
         .row(async |stage| {
             let before = stage.counters().held().connections;
             let mut sockets = swarm::connections(stage.target(), 200).await.unwrap();
-            let closed = swarm::closed_at_once(&mut sockets).await;
-            assert_eq!(closed, 200 - CONNECTIONS);
-            assert!(stage.counters().held().connections <= before + CONNECTIONS);
-            within(join_all(sockets.iter_mut().map(slow::closed))).await;
+            within(stage.counters().wait_for(|held| held.connections >= before + CONNECTIONS)).await;
+            // One more may be seen before it is closed.
+            let over = stage.counters().wait_for(|held| held.connections > before + CONNECTIONS + 1);
+            let all_closed = timeout(CLOSED, join_all(sockets.iter_mut().map(slow::closed)));
+            tokio::select! {
+                held = over => panic!("{held:?}"),
+                closed = all_closed => drop(closed.expect("silence is borne")),
+            }
         })
         .await;
 }
@@ -59,8 +65,7 @@ async fn slow_headers_and_prefaces_are_closed_in_time() {
     STAGE
         .row(async |stage| {
             let target = stage.target();
-            let all =
-                Opening::ALL.map(|opening| timeout(Duration::from_secs(5), opening.until_closed(target)));
+            let all = Opening::ALL.map(|opening| timeout(CLOSED, opening.until_closed(target)));
             for (closed, opening) in join_all(all).await.into_iter().zip(Opening::ALL) {
                 closed.unwrap_or_else(|_| panic!("{opening:?} is borne")).unwrap();
             }
@@ -192,8 +197,7 @@ async fn messages_that_never_come_as_a_whole_are_bounded() {
                 let mut connection = Connection::open(target, &[]).await.unwrap();
                 connection.send(&Frame::call(1, "StreamFrames")).await.unwrap();
                 let begun = [&grpc(&guest::hello(&format!("hoarder {n}")))[..], &[0, 0, 0x70, 0, 0]].concat();
-                connection.send(&Frame::data(1, 0, begun)).await.unwrap();
-                connection.fill(1, 0x6F_FFFF).await
+                connection.fill(1, begun, 0x6F_FFFF).await
             };
             // Six of seven megabytes each are more than one address may hold.
             let hoarding = join_all((0..6).map(hold));

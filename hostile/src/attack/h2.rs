@@ -271,10 +271,14 @@ impl Connection {
         Ending::Closed
     }
 
-    /// Sends so many bytes of a body as the server gives leave for, then waits; how it ends.
-    pub async fn fill(&mut self, stream: u32, mut bytes: usize) -> Ending {
+    /// Sends a body that begins so and has so many bytes more, as the server gives leave for them, and waits; how it ends.
+    pub async fn fill(&mut self, stream: u32, begin: Vec<u8>, mut bytes: usize) -> Ending {
         // What may be sent until more is given leave for (section 6.9.2).
-        let (mut ours, mut all) = (65_535i64, 65_535i64);
+        let mut ours = 65_535 - begin.len() as i64;
+        let mut all = ours;
+        if self.send(&Frame::data(stream, 0, begin)).await.is_err() {
+            return self.ending(stream).await;
+        }
         loop {
             while bytes > 0 && ours.min(all) > 0 {
                 let length = bytes.min(16 << 10).min(ours.min(all) as usize);

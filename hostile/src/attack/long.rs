@@ -278,8 +278,7 @@ async fn held_message(target: Target, attacker: usize) -> Result<String, Tried> 
     let hello = FrameRequest { client_id: format!("hoarder {attacker}"), ..Default::default() };
     let promised = 8_000_000u32;
     let begun = [&grpc(&hello)[..], &[0], &promised.to_be_bytes()].concat();
-    connection.send(&Frame::data(1, 0, begun)).await?;
-    Ok(connection.fill(1, promised as usize - 1).await.to_string())
+    Ok(connection.fill(1, begun, promised as usize - 1).await.to_string())
 }
 
 async fn wrong_token(target: Target) -> Result<String, Tried> {

@@ -44,7 +44,7 @@ impl Opening {
                     break;
                 }
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             () = closed(&mut from) => {}

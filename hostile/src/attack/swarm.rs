@@ -65,10 +65,8 @@ pub async fn rooms(target: Target, count: usize) -> Result<Vec<Result<(), Code>>
     let mut answers = Vec::new();
     for n in 0..count {
         let request = WatchMosaicRequest { room: format!("room {n}"), ..Default::default() };
-        answers.push(match guest.watch(request).await {
-            Ok(stream) => Ok(standing.push(stream)),
-            Err(status) => Err(status.code()),
-        });
+        let answer = guest.watch(request).await.map(|stream| standing.push(stream));
+        answers.push(answer.map_err(|status| status.code()));
     }
     Ok(answers)
 }
