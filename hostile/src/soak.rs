@@ -84,6 +84,7 @@ impl Scene {
         let server = start.run().await.context("build it with `cargo build --release -p tessera-server`")?;
         let bystanders = std::sync::Arc::new(Bystanders::join(Target::healthy(server.address()), TILE).await);
         tokio::time::sleep(WARM_UP).await;
+        bystanders.begin();
         let sampler = Sampler::start(server.id(), std::sync::Arc::clone(&bystanders));
         Ok(Self { server, bystanders, sampler })
     }
@@ -116,8 +117,10 @@ pub async fn run(options: &Options) -> anyhow::Result<bool> {
         tracing::info!("all together for {} minutes", options.minutes);
         rows.push(mixed::run(&scene, options, &rows).await?);
     }
+    // Not of what comes now: that all stand still then is no news, and would be all that the plot shows.
+    let (samples, shaded) = (scene.sampler.samples(), scene.sampler.shaded());
     rows.push(stopped::run(&scene).await?);
-    let report = Report { rows, samples: scene.sampler.samples(), shaded: scene.sampler.shaded() };
+    let report = Report { rows, samples, shaded };
     report.write(&options.out)?;
     Ok(report.holds())
 }

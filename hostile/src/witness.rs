@@ -54,9 +54,11 @@ impl Witness {
         let install = || {
             let witness = Self::default();
             witness.hear_panics();
-            let ours = Targets::new().with_target("tessera_server_core", LevelFilter::DEBUG);
+            // What others log of INFO and above is in the server's log, too.
+            let all = Targets::new().with_default(LevelFilter::INFO);
+            let all = all.with_target("tessera_server_core", LevelFilter::DEBUG);
             let lines = fmt::layer().with_ansi(false).without_time().with_writer(witness.clone());
-            tracing_subscriber::registry().with(lines.with_filter(ours)).init();
+            tracing_subscriber::registry().with(lines.with_filter(all)).init();
             witness
         };
         WITNESS.get_or_init(install).clone()

@@ -12,10 +12,9 @@
 //! | a forged X-Forwarded-For | `a_forged_forwarded_address_is_ignored` |
 //! | a hostile display name is text (browser) | server/tests/browser/views.rs |
 
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use tessera_hostile::attack::token::{Claims, Secret};
+use tessera_hostile::attack::token::{self, Claims, Secret};
 use tessera_hostile::bystanders::SEATS;
 use tessera_hostile::guest::{self, Guest};
 use tessera_hostile::pictures;
@@ -25,6 +24,8 @@ use tessera_hostile::target::{Target, within};
 use tessera_hostile::web::{self, Version};
 use tessera_wire::{FrameRequest, WatchMosaicRequest};
 use tonic::Code;
+
+const SERVER: &str = env!("CARGO_BIN_EXE_plain-server");
 
 static STAGE: LazyLock<Stage> = LazyLock::new(|| Stage::start(&[]));
 
@@ -131,6 +132,7 @@ async fn a_forged_forwarded_address_is_ignored() {
 struct Private {
     server: Program,
     secret: Secret,
+    key: String,
     _folder: tempfile::TempDir,
 }
 
@@ -138,12 +140,22 @@ impl Private {
     async fn start() -> Self {
         const SECRET: &str = "a secret that is long enough for HMAC with SHA-256, and no longer";
         let folder = tempfile::tempdir().unwrap();
-        let file: PathBuf = folder.path().join("key");
+        let file = folder.path().join("key");
         std::fs::write(&file, SECRET).unwrap();
-        let start = Start::new(env!("CARGO_BIN_EXE_plain-server"), FLAGS);
-        let server = start.and(format!("--key-file={}", file.display())).run().await.unwrap();
+        let key = format!("--key-file={}", file.display());
+        let server = Start::new(SERVER, FLAGS).and(key.clone()).run().await.unwrap();
         server.witness().keep_secret(SECRET);
-        Self { server, secret: Secret::of_file(SECRET.as_bytes()), _folder: folder }
+        Self { server, secret: Secret::of_file(SECRET.as_bytes()), key, _folder: folder }
+    }
+
+    /// A token as the server's own `invite` writes it.
+    async fn invite(&self, room: &str, role: &str) -> String {
+        let mut invite = tokio::process::Command::new(SERVER);
+        invite
+            .args(["invite", &self.key, "--room", room, "--role", role, "--for", "2h", "--name", "Somebody"]);
+        let output = within(invite.kill_on_drop(true).output()).await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        token::find(&said).unwrap_or_else(|| panic!("no token in {said:?}: {output:?}")).to_owned()
     }
 
     fn target(&self) -> Target {
@@ -169,13 +181,16 @@ async fn no_token_a_wrong_one_and_a_huge_one_are_unauthenticated() {
     let guest = Guest::connect(private.target()).await.unwrap();
     let none = within(guest.join(guest::hello("somebody"))).await.unwrap_err();
     assert_eq!(none.code(), Code::Unauthenticated);
-    let wrong = Claims::guest("main").signed(&Secret::nobodys());
+    let wrong = Claims::invented("main").signed(&Secret::nobodys());
     for token in ["x", "a.b.c", "..", &wrong] {
         assert_eq!(private.refusal(token).await, Some(Code::Unauthenticated), "{token}");
     }
     // Far more than a header may be: that it is no way in is enough.
     assert!(private.refusal(&"x".repeat(1 << 20)).await.is_some());
-    assert_eq!(private.refusal(&Claims::guest("main").signed(&private.secret)).await, None);
+    let good = private.invite("main", "guest").await;
+    let stranger = Claims::of_token(&good).unwrap().signed(&Secret::nobodys());
+    assert_eq!(private.refusal(&stranger).await, Some(Code::Unauthenticated));
+    assert_eq!(private.refusal(&good).await, None);
     private.unnoticed();
 }
 
@@ -183,8 +198,10 @@ async fn no_token_a_wrong_one_and_a_huge_one_are_unauthenticated() {
 async fn forged_tokens_are_unauthenticated() {
     let private = Private::start().await;
     let secret = &private.secret;
-    let guest = Claims::guest("main");
-    let good = guest.signed(secret);
+    let good = private.invite("main", "guest").await;
+    let guest = Claims::of_token(&good).unwrap();
+    // That our own signature is the server's is what makes the others mean anything.
+    assert_eq!(private.refusal(&guest.signed(secret)).await, None);
     let (text, _) = good.rsplit_once('.').unwrap();
     for (name, token) in [
         ("alg none", guest.of_no_algorithm()),
@@ -195,7 +212,7 @@ async fn forged_tokens_are_unauthenticated() {
         ("half a signature", good[..good.len() - 10].to_owned()),
         ("expired", guest.clone().expired().signed(secret)),
         ("not yet valid", guest.clone().not_yet().signed(secret)),
-        ("for another room", Claims::guest("attic").signed(secret)),
+        ("for another room", private.invite("attic", "guest").await),
     ] {
         assert_eq!(private.refusal(&token).await, Some(Code::Unauthenticated), "{name}");
     }
@@ -205,7 +222,7 @@ async fn forged_tokens_are_unauthenticated() {
 #[tokio::test]
 async fn a_viewers_token_takes_no_seat_and_pushes_nothing() {
     let private = Private::start().await;
-    let token = Claims::of("main", "viewer").signed(&private.secret);
+    let token = private.invite("main", "viewer").await;
     assert_eq!(private.refusal(&token).await, Some(Code::PermissionDenied));
     let viewer = Guest::connect(private.target()).await.unwrap().with_token(&token);
     let watched = within(viewer.watch(guest::seated("somebody"))).await;
@@ -220,7 +237,7 @@ async fn a_viewers_token_takes_no_seat_and_pushes_nothing() {
 #[tokio::test]
 async fn wrong_tokens_without_end_are_resource_exhausted() {
     let private = Private::start().await;
-    let token = Claims::guest("main").signed(&Secret::nobodys());
+    let token = Claims::invented("main").signed(&Secret::nobodys());
     let guest = Guest::connect(private.target()).await.unwrap().with_token(&token);
     let mut codes = Vec::new();
     for _ in 0..100 {

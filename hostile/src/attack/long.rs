@@ -126,9 +126,10 @@ impl Attack {
     fn attackers(self) -> usize {
         match self {
             Self::SilentConnections => 1,
-            Self::SlowHeaders | Self::SlowPrefaces | Self::SlowBodies => 100,
+            Self::SlowHeaders | Self::SlowPrefaces => 100,
             Self::ClosedWindows | Self::UnreadViewers | Self::SlowViewers => 100,
-            Self::HeldMessages => 40,
+            // Each has a seat.
+            Self::SlowBodies | Self::HeldMessages => 40,
             _ => 4,
         }
     }
@@ -282,7 +283,7 @@ async fn held_message(target: Target, attacker: usize) -> Result<String, Tried> 
 }
 
 async fn wrong_token(target: Target) -> Result<String, Tried> {
-    let token = token::Claims::guest("main").signed(&token::Secret::nobodys());
+    let token = token::Claims::invented("main").signed(&token::Secret::nobodys());
     let guest = Guest::connect(target).await?.with_token(&token);
     let answer = guest.watch(WatchMosaicRequest::default()).await;
     Ok(outcome("let in", answer.err().map(|status| status.code())))

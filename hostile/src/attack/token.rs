@@ -7,6 +7,12 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::{Value, json};
 
+/// The first token in a text, such as a link.
+pub fn find(text: &str) -> Option<&str> {
+    let is_part_of_one = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    text.split(|c| !is_part_of_one(c)).find(|word| Claims::of_token(word).is_some())
+}
+
 /// The secret of a server that was told so.
 #[derive(Debug, Clone)]
 pub struct Secret(Vec<u8>);
@@ -23,20 +29,21 @@ impl Secret {
     }
 }
 
-/// What a token claims. Names are those that `tessera-server invite` writes.
+/// What a token claims.
 #[derive(Debug, Clone)]
 pub struct Claims(Value);
 
 impl Claims {
-    /// A guest of this room for an hour from now.
-    pub fn guest(room: &str) -> Self {
-        Self::of(room, "guest")
+    /// A guest of this room for an hour from now, by somebody who never saw a token of this server.
+    pub fn invented(room: &str) -> Self {
+        let now = now();
+        Self(json!({ "sub": "guest", "room": room, "role": "guest", "nbf": now - 60, "exp": now + 3600 }))
     }
 
-    /// Somebody with another role.
-    pub fn of(room: &str, role: &str) -> Self {
-        let now = now();
-        Self(json!({ "sub": "guest", "room": room, "role": role, "nbf": now - 60, "exp": now + 3600 }))
+    /// Those of a token, whoever signed it; `None` of what is none.
+    pub fn of_token(token: &str) -> Option<Self> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        serde_json::from_slice(&bytes).ok().map(Self)
     }
 
     /// That ended a minute ago.
@@ -82,4 +89,18 @@ impl Claims {
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_in_its_link_and_read() {
+        let token = Claims::invented("main").signed(&Secret::nobodys());
+        let link = format!("an invitation:\nhttps://localhost:50051/r/main#token={token}\n");
+        assert_eq!(find(&link), Some(token.as_str()));
+        assert_eq!(Claims::of_token(&token).unwrap().0["room"], "main");
+        assert_eq!(find("https://localhost:50051/r/main"), None);
+    }
 }

@@ -66,6 +66,9 @@ pub(super) fn line(row: &Row) -> String {
         // To a string, that cannot fail.
         write!(seen, "{comma}{what} ({count})").ok();
     }
+    if seen.is_empty() {
+        seen.push_str("nothing until its time was over");
+    }
     let failures = row.failures().join("; ");
     let verdict = if failures.is_empty() { "holds".to_owned() } else { format!("**fails**: {failures}") };
     let [before, _, after] = row.memory.map(|bytes| format!("{:.1}", bytes / 1e6));

@@ -35,7 +35,6 @@ pub(super) async fn run(scene: &Scene) -> anyhow::Result<Row> {
         count += 1;
     }
     drop((mosaics, viewer));
-    scene.sampler.shade(begin, "stopped");
     let mut complaints = scene.complaints();
     if count > MOST {
         complaints.push(format!("a burst of {count} mosaics in a second"));

@@ -38,7 +38,8 @@ impl Row {
     pub(super) fn failures(&self) -> Vec<String> {
         let mut failures = self.complaints.clone();
         let (quiet, attacked) = (median(&self.quiet_ms), median(&self.attacked_ms));
-        if attacked >= quiet * TIMES || attacked >= quiet + MORE_MS {
+        let is_measured = !self.attacked_ms.is_empty();
+        if is_measured && (attacked >= quiet * TIMES || attacked >= quiet + MORE_MS) {
             failures.push(format!("gaps of {attacked:.0} ms, {quiet:.0} ms without"));
         }
         let [_, second, last] = self.memory;
