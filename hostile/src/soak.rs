@@ -41,7 +41,7 @@ pub struct Options {
     #[arg(long, default_value = "6")]
     window: u64,
 
-    /// Windows of each kind for each attack
+    /// Windows of each kind for each attack; memory is compared by thirds, so a multiple of three is fair
     #[arg(long, default_value = "3", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
@@ -109,18 +109,23 @@ pub async fn run(options: &Options) -> anyhow::Result<bool> {
     let mut rows: Vec<Row> = Vec::new();
     for &attack in options.attacks() {
         tracing::info!("{attack:?}: {}", attack.expected());
-        let row = rows::run(&scene, attack, options).await?;
-        tracing::info!("{}", report::line(&row));
-        rows.push(row);
+        rows.push(told(rows::run(&scene, attack, options).await?));
     }
     if options.minutes > 0 {
         tracing::info!("all together for {} minutes", options.minutes);
-        rows.push(mixed::run(&scene, options, &rows).await?);
+        rows.push(told(mixed::run(&scene, options, &rows).await?));
     }
     // Not of what comes now: that all stand still then is no news, and would be all that the plot shows.
     let (samples, shaded) = (scene.sampler.samples(), scene.sampler.shaded());
-    rows.push(stopped::run(&scene).await?);
+    rows.push(told(stopped::run(&scene).await?));
     let report = Report { rows, samples, shaded };
     report.write(&options.out)?;
+    tracing::info!("all of it is in {}", options.out.display());
     Ok(report.holds())
+}
+
+/// Says how a row went, for whoever waits.
+fn told(row: Row) -> Row {
+    tracing::info!("{}", report::line(&row));
+    row
 }

@@ -169,7 +169,7 @@ async fn rooms_over_the_limit_are_resource_exhausted() {
 async fn ids_without_end_are_resource_exhausted() {
     STAGE
         .row(async |stage| {
-            let (taken, refused) = within(swarm::seats(stage.target(), 100)).await.unwrap();
+            let (taken, refused) = within(swarm::seats(stage.target(), "crowd", 100)).await.unwrap();
             assert_eq!(refused, Some(Code::ResourceExhausted));
             assert!(taken <= 47, "two of 49 seats are the bystanders', and {taken} were taken");
         })
@@ -180,7 +180,7 @@ async fn ids_without_end_are_resource_exhausted() {
 async fn joining_and_leaving_without_end_leaves_nothing() {
     STAGE
         .row(async |stage| {
-            let (joined, refused) = within(swarm::come_and_go(stage.target(), 500)).await.unwrap();
+            let (joined, refused) = within(swarm::come_and_go(stage.target(), "moth", 500)).await.unwrap();
             assert!(joined > 0);
             assert!(refused.is_none_or(|code| code == Code::ResourceExhausted), "{refused:?}");
         })

@@ -173,9 +173,14 @@ impl Attack {
             Self::SlowViewers => Ok(slow::slow_reader(target, 1000).await.map(|_| "ended".to_owned())?),
             Self::FastFrames => fast_frames(target, attacker).await,
             Self::FastPushes => fast_pushes(target, attacker).await,
-            Self::Ids => Ok(outcome("seats taken", swarm::seats(target, 200).await?.1)),
+            Self::Ids => {
+                Ok(outcome("seats taken", swarm::seats(target, &format!("crowd {attacker}"), 200).await?.1))
+            }
             Self::Rooms => rooms(target).await,
-            Self::ComeAndGo => Ok(outcome("came and went", swarm::come_and_go(target, 50).await?.1)),
+            Self::ComeAndGo => Ok(outcome(
+                "came and went",
+                swarm::come_and_go(target, &format!("moth {attacker}"), 50).await?.1,
+            )),
             Self::ForgedFrames => forged_frames(target, attacker).await,
             Self::HeldMessages => held_message(target, attacker).await,
             Self::WrongTokens => wrong_token(target).await,

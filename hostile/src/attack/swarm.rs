@@ -36,17 +36,17 @@ pub async fn closed_at_once(sockets: &mut Vec<TcpStream>) -> usize {
     before - sockets.len()
 }
 
-/// Joins and leaves so many times on one connection, each time under another id; how many were let in, and how the first
+/// Joins and leaves so many times on one connection, each time under another id of `who`; how many were let in, and how the first
 /// other one was refused.
 ///
 /// # Errors
 ///
 /// When there is no connection.
-pub async fn come_and_go(target: Target, count: usize) -> Result<(usize, Option<Code>), Status> {
+pub async fn come_and_go(target: Target, who: &str, count: usize) -> Result<(usize, Option<Code>), Status> {
     let guest = Guest::connect(target).await?;
     let (mut joined, mut refused) = (0, None);
     for n in 0..count {
-        match guest.join(guest::hello(&format!("moth {n}"))).await {
+        match guest.join(guest::hello(&format!("{who} {n}"))).await {
             Ok(_) => joined += 1,
             Err(status) => refused = refused.or(Some(status.code())),
         }
@@ -71,16 +71,16 @@ pub async fn rooms(target: Target, count: usize) -> Result<Vec<Result<(), Code>>
     Ok(answers)
 }
 
-/// Takes seats until one is refused, and stays; how many, and how the last was refused.
+/// Takes seats under ids of `who` until one is refused, and stays; how many, and how the last was refused.
 ///
 /// # Errors
 ///
 /// When there is no connection.
-pub async fn seats(target: Target, most: usize) -> Result<(usize, Option<Code>), Status> {
+pub async fn seats(target: Target, who: &str, most: usize) -> Result<(usize, Option<Code>), Status> {
     let guest = Guest::connect(target).await?;
     let mut standing = Vec::new();
     for n in 0..most {
-        match guest.watch(guest::seated(&format!("crowd {n}"))).await {
+        match guest.watch(guest::seated(&format!("{who} {n}"))).await {
             Ok(stream) => standing.push(stream),
             Err(status) => return Ok((n, Some(status.code()))),
         }
