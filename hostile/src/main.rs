@@ -1,6 +1,6 @@
 //! `tessera-hostile soak` measures a server under attack; `tessera-hostile attack` is one attacker of it.
 
-use std::io::{Write as _, stdout};
+use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,7 +32,8 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
+    let log = tracing_subscriber::fmt().with_writer(stderr).with_target(false);
+    log.with_ansi(stderr().is_terminal()).init();
     run(Command::parse())
 }
 
