@@ -10,7 +10,6 @@
 //! | names with NUL, newline, overrides, markup | `hostile_names_are_refused_or_harmless` |
 //! | 1,000 wrong tokens a minute | `wrong_tokens_without_end_are_resource_exhausted` |
 //! | a forged X-Forwarded-For | `a_forged_forwarded_address_is_ignored` |
-//! | a hostile display name is text (browser) | server/tests/browser/views.rs |
 
 use std::sync::LazyLock;
 
