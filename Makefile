@@ -9,8 +9,9 @@ CLIPS ?= clips/1.mp4 clips/2.mp4 clips/3.mp4 clips/4.mp4
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= probe tile transcode decode names tokens headers calls mp4 mjpeg
+SOAK_MINUTES ?= 15
 
-.PHONY: help run demo test lint audit bench fuzz sanitize bench-deps build-deps test-deps wasm-target
+.PHONY: help run demo test lint audit bench fuzz soak sanitize bench-deps build-deps test-deps wasm-target
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,10 @@ bench: build-deps wasm-target $(if $(filter 1,$(PEERS)),bench-deps $(PEERS_PYTHO
 
 fuzz: ## Any bytes into whatever reads bytes from outside, FUZZ_SECONDS=60 for each of FUZZ_TARGETS
 	@scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+soak: wasm-target ## Windows with and without each attack, then SOAK_MINUTES=15 of all together: target/soak/table.md, results.json, plot.svg
+	$(CARGO) build --release -p tessera-server -p tessera-hostile
+	target/release/tessera-hostile soak --minutes $(SOAK_MINUTES) $(SOAK_FLAGS)
 
 # Each sees what the other does not: bytes beyond a buffer, and bytes that nobody wrote.
 sanitize: export SKIP_E2E := 1

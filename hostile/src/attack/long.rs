@@ -1,0 +1,295 @@
+//! Attacks that go on until they are stopped, for the soak.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+use tessera_wire::{FrameRequest, WatchMosaicRequest};
+use tokio::time::sleep;
+use tonic::Status;
+
+use super::floods::Flood;
+use super::h2::grpc;
+use super::slow::{self, Opening};
+use super::{jpeg, swarm, token};
+use crate::guest::{self, Guest};
+use crate::pictures;
+use crate::target::Target;
+
+/// Between two tries of one attacker, so that a refusal at once does not become a flood of its own.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What is tried.
+#[derive(Debug, ValueEnum, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attack {
+    /// 5,000 connections that say nothing
+    SilentConnections,
+    /// Headers of HTTP/1, byte by byte
+    SlowHeaders,
+    /// The preface of HTTP/2, byte by byte
+    SlowPrefaces,
+    /// Frames, byte by byte
+    SlowBodies,
+    /// Requests that are cancelled at once
+    RapidReset,
+    /// Headers that never end
+    ContinuationFlood,
+    /// Bodies of nothing, in many pieces
+    EmptyDataFlood,
+    /// PINGs
+    PingFlood,
+    /// SETTINGS
+    SettingsFlood,
+    /// WINDOW_UPDATEs
+    WindowUpdateFlood,
+    /// Viewers of HTTP/2 whose window never opens
+    ClosedWindows,
+    /// Viewers of HTTP/1 who read nothing
+    UnreadViewers,
+    /// 100 viewers at 1 kB/s
+    SlowViewers,
+    /// StreamFrames as fast as it goes
+    FastFrames,
+    /// PushFrame at 1,000 a second
+    FastPushes,
+    /// Ids without end
+    Ids,
+    /// Rooms without end
+    Rooms,
+    /// Joining and leaving as fast as it goes
+    ComeAndGo,
+    /// Frames that are no good
+    ForgedFrames,
+    /// Messages that are announced and never sent
+    HeldMessages,
+    /// Wrong tokens
+    WrongTokens,
+}
+
+/// What was seen, and how often. Clones are not needed: one attacker has one.
+#[derive(Debug, Default)]
+pub struct Seen(Mutex<BTreeMap<String, u64>>);
+
+impl Seen {
+    /// Counts one more.
+    pub fn note(&self, what: impl Display) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(what.to_string()).or_default() += 1;
+    }
+
+    /// All of it.
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Attack {
+    /// What the server should do, for people.
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::SilentConnections => "over 256 closed at once, the others after 10 s",
+            Self::SlowHeaders | Self::SlowPrefaces => "closed after 10 s",
+            Self::SlowBodies => "stream ended after 30 s",
+            Self::RapidReset | Self::ContinuationFlood => "GOAWAY",
+            Self::EmptyDataFlood | Self::PingFlood | Self::SettingsFlood | Self::WindowUpdateFlood => {
+                "connection closed, or bounded"
+            }
+            Self::ClosedWindows | Self::UnreadViewers => "stream ended after 10 s",
+            Self::SlowViewers => "they alone lose frames",
+            Self::FastFrames => "slowed",
+            Self::FastPushes | Self::Ids | Self::Rooms | Self::ComeAndGo | Self::WrongTokens => {
+                "RESOURCE_EXHAUSTED"
+            }
+            Self::ForgedFrames => "refused; the 20th ends the stream",
+            Self::HeldMessages => "at most 64 MiB held",
+        }
+    }
+
+    /// How long it must go on for a limit to be seen at work, if that takes long.
+    pub fn waits(self) -> bool {
+        use Attack::{
+            ClosedWindows, SilentConnections, SlowBodies, SlowHeaders, SlowPrefaces, UnreadViewers,
+        };
+        matches!(
+            self,
+            SilentConnections | SlowHeaders | SlowPrefaces | SlowBodies | ClosedWindows | UnreadViewers
+        )
+    }
+
+    /// How many attackers there are at once.
+    fn attackers(self) -> usize {
+        match self {
+            Self::SilentConnections => 1,
+            Self::SlowHeaders | Self::SlowPrefaces => 100,
+            Self::ClosedWindows | Self::UnreadViewers | Self::SlowViewers => 100,
+            // Each has a seat.
+            Self::SlowBodies | Self::HeldMessages => 40,
+            _ => 4,
+        }
+    }
+
+    /// Goes on until it is dropped. What the server does is noted in `seen`.
+    pub async fn run(self, target: Target, seen: &Seen) {
+        join_all((0..self.attackers()).map(|n| self.again_and_again(target, n, seen))).await;
+    }
+
+    async fn again_and_again(self, target: Target, attacker: usize, seen: &Seen) {
+        loop {
+            match self.once(target, attacker).await {
+                Ok(saw) => seen.note(saw),
+                Err(error) => seen.note(error),
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn once(self, target: Target, attacker: usize) -> Result<String, Tried> {
+        let opening = |opening: Opening| async move {
+            opening.until_closed(target).await?;
+            Ok("closed".to_owned())
+        };
+        match self {
+            Self::SilentConnections => silent_connections(target).await,
+            Self::SlowHeaders => opening(Opening::Header).await,
+            Self::SlowPrefaces => opening(Opening::Preface).await,
+            Self::SlowBodies => {
+                let hello = grpc(&guest::hello(&format!("slow {attacker}")));
+                Ok(slow::slow_body(target, hello).await?.to_string())
+            }
+            Self::RapidReset => flood(Flood::RapidReset, target).await,
+            Self::ContinuationFlood => flood(Flood::Continuation, target).await,
+            Self::EmptyDataFlood => flood(Flood::EmptyData, target).await,
+            Self::PingFlood => flood(Flood::Ping, target).await,
+            Self::SettingsFlood => flood(Flood::Settings, target).await,
+            Self::WindowUpdateFlood => flood(Flood::WindowUpdate, target).await,
+            Self::ClosedWindows => Ok(slow::closed_window(target).await?.to_string()),
+            Self::UnreadViewers => unread(target).await,
+            Self::SlowViewers => Ok(slow::slow_reader(target, 1000).await.map(|_| "ended".to_owned())?),
+            Self::FastFrames => fast_frames(target, attacker).await,
+            Self::FastPushes => fast_pushes(target, attacker).await,
+            Self::Ids => {
+                Ok(outcome("seats taken", swarm::seats(target, &format!("crowd {attacker}"), 200).await?.1))
+            }
+            Self::Rooms => rooms(target).await,
+            Self::ComeAndGo => Ok(outcome(
+                "came and went",
+                swarm::come_and_go(target, &format!("moth {attacker}"), 50).await?.1,
+            )),
+            Self::ForgedFrames => forged_frames(target, attacker).await,
+            Self::HeldMessages => held_message(target, attacker).await,
+            Self::WrongTokens => wrong_token(target).await,
+        }
+    }
+}
+
+/// Why a try came to nothing.
+#[derive(Debug)]
+enum Tried {
+    /// The socket's error.
+    Socket(io::Error),
+    /// The call's.
+    Call(Status),
+}
+
+impl Display for Tried {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Socket(error) => write!(formatter, "{:?}", error.kind()),
+            Self::Call(status) => write!(formatter, "{:?}", status.code()),
+        }
+    }
+}
+
+impl From<io::Error> for Tried {
+    fn from(error: io::Error) -> Self {
+        Self::Socket(error)
+    }
+}
+
+impl From<Status> for Tried {
+    fn from(status: Status) -> Self {
+        Self::Call(status)
+    }
+}
+
+fn outcome(well: &str, refused: Option<tonic::Code>) -> String {
+    refused.map_or_else(|| well.to_owned(), |code| format!("{code:?}"))
+}
+
+async fn silent_connections(target: Target) -> Result<String, Tried> {
+    let mut sockets = swarm::connections(target, 5000).await?;
+    let closed = swarm::closed_at_once(&mut sockets).await;
+    for socket in &mut sockets {
+        slow::closed(socket).await;
+    }
+    Ok(format!("{closed} of 5000 closed at once"))
+}
+
+async fn flood(flood: Flood, target: Target) -> Result<String, Tried> {
+    const PIECES: usize = 10_000;
+    let ending = flood.run(target, PIECES).await?;
+    Ok(ending.map_or_else(|| "bounded".to_owned(), |ending| ending.to_string()))
+}
+
+async fn unread(target: Target) -> Result<String, Tried> {
+    let mut socket = slow::unread(target).await?;
+    // Longer than any limit: what has come by then is all that was sent.
+    sleep(Duration::from_secs(12)).await;
+    slow::closed(&mut socket).await;
+    Ok("ended".to_owned())
+}
+
+async fn fast_frames(target: Target, attacker: usize) -> Result<String, Tried> {
+    let jpeg = pictures::frame(640, 480, 1);
+    swarm::frames(target, &format!("fast {attacker}"), jpeg, 2000).await?;
+    Ok("2000 frames answered".to_owned())
+}
+
+async fn fast_pushes(target: Target, attacker: usize) -> Result<String, Tried> {
+    let guest = Guest::connect(target).await?;
+    let mut mosaics = guest.watch(guest::seated(&format!("fast {attacker}"))).await?;
+    let seat = guest::first(&mut mosaics).await?.seat.ok_or_else(|| Status::internal("no seat"))?;
+    let refused = swarm::pushes(&guest, &seat, &pictures::frame(640, 480, 1), 2048).await;
+    Ok(outcome("2048 pushes taken", refused.first().copied()))
+}
+
+async fn rooms(target: Target) -> Result<String, Tried> {
+    let answers = swarm::rooms(target, 200).await?;
+    Ok(outcome("200 rooms", answers.into_iter().find_map(Result::err)))
+}
+
+async fn forged_frames(target: Target, attacker: usize) -> Result<String, Tried> {
+    let tile = (640, 480);
+    let guest = Guest::connect(target).await?;
+    let (mut frames, _) = guest.join(guest::hello(&format!("forger {attacker}"))).await?;
+    for forged in
+        [jpeg::sizes(tile), jpeg::kinds(tile), jpeg::tables(tile), jpeg::others(), jpeg::data(tile)].concat()
+    {
+        frames.show(forged.jpeg).await?;
+    }
+    Ok("all answered".to_owned())
+}
+
+/// Announces eight megabytes, sends all but the last byte, and waits.
+async fn held_message(target: Target, attacker: usize) -> Result<String, Tried> {
+    use super::h2::{Connection, Frame};
+    let mut connection = Connection::open(target, &[]).await?;
+    connection.send(&Frame::call(1, "StreamFrames")).await?;
+    let hello = FrameRequest { client_id: format!("hoarder {attacker}"), ..Default::default() };
+    let promised = 8_000_000u32;
+    let begun = [&grpc(&hello)[..], &[0], &promised.to_be_bytes()].concat();
+    Ok(connection.fill(1, begun, promised as usize - 1).await.to_string())
+}
+
+async fn wrong_token(target: Target) -> Result<String, Tried> {
+    let token = token::Claims::invented("main").signed(&token::Secret::nobodys());
+    let guest = Guest::connect(target).await?.with_token(&token);
+    let answer = guest.watch(WatchMosaicRequest::default()).await;
+    Ok(outcome("let in", answer.err().map(|status| status.code())))
+}

@@ -1,0 +1,131 @@
+//! Many at once: connections, joins, frames.
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tessera_wire::{FrameRequest, Seat, WatchMosaicRequest};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tonic::{Code, Status};
+
+use crate::guest::{self, Guest};
+use crate::target::Target;
+
+/// Connects so many times.
+///
+/// # Errors
+///
+/// As those of sockets.
+pub async fn connections(target: Target, count: usize) -> io::Result<Vec<TcpStream>> {
+    join_all((0..count).map(|_| target.connect())).await.into_iter().collect()
+}
+
+/// How many of them the server has closed, once it has not closed another for a while.
+pub async fn closed_at_once(sockets: &mut Vec<TcpStream>) -> usize {
+    let before = sockets.len();
+    let mut open = Vec::new();
+    for socket in sockets.drain(..) {
+        // Silence is what an open connection has to say.
+        let mut byte = [0];
+        if timeout(Duration::from_millis(2), socket.peek(&mut byte)).await.is_err() {
+            open.push(socket);
+        }
+    }
+    *sockets = open;
+    before - sockets.len()
+}
+
+/// Joins and leaves so many times on one connection, each time under another id of `who`; how many were let in, and how the first
+/// other one was refused.
+///
+/// # Errors
+///
+/// When there is no connection.
+pub async fn come_and_go(target: Target, who: &str, count: usize) -> Result<(usize, Option<Code>), Status> {
+    let guest = Guest::connect(target).await?;
+    let (mut joined, mut refused) = (0, None);
+    for n in 0..count {
+        match guest.join(guest::hello(&format!("{who} {n}"))).await {
+            Ok(_) => joined += 1,
+            Err(status) => refused = refused.or(Some(status.code())),
+        }
+    }
+    Ok((joined, refused))
+}
+
+/// Joins so many rooms, and stays; what was answered to each.
+///
+/// # Errors
+///
+/// When there is no connection.
+pub async fn rooms(target: Target, count: usize) -> Result<Vec<Result<(), Code>>, Status> {
+    let guest = Guest::connect(target).await?;
+    let mut standing = Vec::new();
+    let mut answers = Vec::new();
+    for n in 0..count {
+        let request = WatchMosaicRequest { room: format!("room {n}"), ..Default::default() };
+        let answer = guest.watch(request).await.map(|stream| standing.push(stream));
+        answers.push(answer.map_err(|status| status.code()));
+    }
+    Ok(answers)
+}
+
+/// Takes seats under ids of `who` until one is refused, and stays; how many, and how the last was refused.
+///
+/// # Errors
+///
+/// When there is no connection.
+pub async fn seats(target: Target, who: &str, most: usize) -> Result<(usize, Option<Code>), Status> {
+    let guest = Guest::connect(target).await?;
+    let mut standing = Vec::new();
+    for n in 0..most {
+        match guest.watch(guest::seated(&format!("{who} {n}"))).await {
+            Ok(stream) => standing.push(stream),
+            Err(status) => return Ok((n, Some(status.code()))),
+        }
+    }
+    Ok((most, None))
+}
+
+/// Pushes so many frames, as fast as a few connections can; the codes of those that were not answered OK.
+///
+/// # Errors
+///
+/// When there is no connection.
+pub async fn pushes(guest: &Guest, seat: &Seat, jpeg: &bytes::Bytes, count: u64) -> Vec<Code> {
+    const AT_ONCE: u64 = 32;
+    let mut refused = Vec::new();
+    for first in (0..count).step_by(AT_ONCE as usize) {
+        let pushes = (first..first + AT_ONCE).map(|n| guest.push(guest::push(seat, n + 1, jpeg.clone())));
+        refused.extend(join_all(pushes).await.into_iter().filter_map(|answer| Some(answer.err()?.code())));
+    }
+    refused
+}
+
+/// Sends so many frames by StreamFrames without waiting for answers, and reads those beside it; how many came.
+///
+/// # Errors
+///
+/// How the stream ended.
+pub async fn frames(target: Target, id: &str, jpeg: bytes::Bytes, count: usize) -> Result<usize, Status> {
+    let (frames, _) = Guest::connect(target).await?.join(guest::hello(id)).await?;
+    let (requests, mut responses) = frames.split();
+    let sending = async {
+        for _ in 0..count {
+            let request = FrameRequest { frame_data: jpeg.clone(), ..Default::default() };
+            if requests.send(request).await.is_err() {
+                break;
+            }
+        }
+        drop(requests);
+    };
+    let reading = async {
+        let mut answered = 0;
+        while responses.message().await?.is_some() {
+            answered += 1;
+        }
+        Ok(answered)
+    };
+    tokio::join!(sending, reading).1
+}

@@ -1,0 +1,182 @@
+//! Healthy clients beside an attack: two who send and four who watch, and how long they had to wait.
+
+mod pulse;
+
+use std::time::Duration;
+
+use tessera_wire::{FrameRequest, WatchMosaicRequest};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::task::AbortOnDropHandle;
+use tonic::Status;
+
+use crate::guest::{self, Guest};
+use crate::pictures::reel;
+use crate::target::Target;
+use crate::web;
+pub use pulse::{Gap, Pulse};
+
+/// Between two frames of one sender.
+const PERIOD: Duration = Duration::from_millis(50);
+/// Before somebody whose stream has ended joins again. That it ended is noted all the same.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long all of them may take to get in.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
+/// The seats that bystanders have.
+pub const SEATS: [&str; 2] = ["client1", "client2"];
+
+/// Two senders and four viewers. They leave with this value.
+#[derive(Debug)]
+pub struct Bystanders {
+    pulses: Vec<Pulse>,
+    _tasks: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Bystanders {
+    /// Lets them join, on the runtime of the caller, and waits until each has seen something.
+    ///
+    /// # Panics
+    ///
+    /// When one of them does not get in.
+    pub async fn join(server: Target, tile: (u32, u32)) -> Self {
+        let mut tasks = Vec::new();
+        let mut start = |name, who: Who| {
+            let pulse = Pulse::new(name);
+            tasks.push(AbortOnDropHandle::new(tokio::spawn(live(server, tile, who, pulse.clone()))));
+            pulse
+        };
+        let pulses = vec![
+            start("sender by StreamFrames", Who::Streamer),
+            start("sender by PushFrame", Who::Pusher),
+            start("spectator 1", Who::Spectator),
+            start("spectator 2", Who::Spectator),
+            start("spectator 3", Who::Spectator),
+            start("spectator in a browser", Who::Browser),
+        ];
+        let bystanders = Self { pulses, _tasks: tasks };
+        if timeout(ARRIVAL, bystanders.all_see_something_new()).await.is_err() {
+            panic!("not all bystanders see something: {:?}", bystanders.ended());
+        }
+        bystanders
+    }
+
+    /// Forgets what was, and measures from now on.
+    pub fn begin(&self) {
+        self.pulses.iter().for_each(Pulse::begin);
+    }
+
+    /// Waits until each of them has seen something that is newer than now.
+    pub async fn all_see_something_new(&self) {
+        futures_util::future::join_all(self.pulses.iter().map(Pulse::next)).await;
+    }
+
+    /// The longest wait since the last [`Bystanders::begin`], those included that last.
+    ///
+    /// # Panics
+    ///
+    /// When there are no bystanders.
+    pub fn largest_gap(&self) -> Gap {
+        self.pulses.iter().map(Pulse::largest_gap).max_by_key(|gap| gap.length).expect("there are bystanders")
+    }
+
+    /// The longest wait since the last call, those included that last.
+    ///
+    /// # Panics
+    ///
+    /// When there are no bystanders.
+    pub fn take_largest_gap(&self) -> Gap {
+        self.pulses
+            .iter()
+            .map(Pulse::take_largest_gap)
+            .max_by_key(|gap| gap.length)
+            .expect("there are bystanders")
+    }
+
+    /// Whose stream ended since the last [`Bystanders::begin`], and why.
+    pub fn ended(&self) -> Vec<String> {
+        self.pulses.iter().filter_map(Pulse::ended).collect()
+    }
+}
+
+/// What a bystander does.
+#[derive(Debug, Clone, Copy)]
+enum Who {
+    Streamer,
+    Pusher,
+    Spectator,
+    Browser,
+}
+
+/// Takes part until it is dropped.
+async fn live(server: Target, tile: (u32, u32), who: Who, pulse: Pulse) {
+    loop {
+        let ended = match who {
+            Who::Streamer => stream(server, tile, &pulse).await,
+            Who::Pusher => push(server, tile, &pulse).await,
+            Who::Spectator => spectate(server, &pulse).await,
+            Who::Browser => web::watch(server, |response| pulse.beat(response.sequence)).await,
+        };
+        let why = ended.err().unwrap_or_else(|| Status::ok("it ended"));
+        pulse.end(&format!("{:?}: {}", why.code(), why.message()));
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Sends frames, each after the answer to the one before.
+async fn stream(server: Target, tile: (u32, u32), pulse: &Pulse) -> Result<(), Status> {
+    let guest = Guest::connect(server).await?;
+    let (mut frames, _) = guest.join(guest::hello(SEATS[0])).await?;
+    let mut ticks = ticks();
+    for jpeg in reel(tile.0, tile.1).iter().cycle() {
+        ticks.tick().await;
+        let response = frames.show(jpeg.clone()).await?;
+        if let Some(refusal) = response.refusal {
+            return Err(Status::internal(format!("a good frame was refused: {}", refusal.message)));
+        }
+        pulse.beat(response.sequence);
+    }
+    Ok(())
+}
+
+/// Watches from a seat, and pushes frames into it.
+async fn push(server: Target, tile: (u32, u32), pulse: &Pulse) -> Result<(), Status> {
+    let guest = Guest::connect(server).await?;
+    let mut mosaics = guest.watch(guest::seated(SEATS[1])).await?;
+    let seat = guest::first(&mut mosaics).await?.seat.ok_or_else(|| Status::internal("no seat"))?;
+    let pushing = async {
+        let mut ticks = ticks();
+        for (jpeg, sequence) in reel(tile.0, tile.1).iter().cycle().zip(1..) {
+            ticks.tick().await;
+            let request =
+                FrameRequest { client_id: SEATS[1].to_owned(), ..guest::push(&seat, sequence, jpeg.clone()) };
+            if let Some(refusal) = guest.push(request).await?.refusal {
+                return Err(Status::internal(format!("a good push was refused: {}", refusal.message)));
+            }
+        }
+        Ok(())
+    };
+    let watching = async {
+        loop {
+            pulse.beat(guest::first(&mut mosaics).await?.sequence);
+        }
+    };
+    tokio::select! {
+        ended = pushing => ended,
+        ended = watching => ended,
+    }
+}
+
+async fn spectate(server: Target, pulse: &Pulse) -> Result<(), Status> {
+    let mut mosaics = Guest::connect(server).await?.watch(WatchMosaicRequest::default()).await?;
+    loop {
+        pulse.beat(guest::first(&mut mosaics).await?.sequence);
+    }
+}
+
+/// When frames are due. One that comes late pushes the others back.
+fn ticks() -> tokio::time::Interval {
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

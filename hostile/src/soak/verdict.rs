@@ -1,0 +1,108 @@
+//! What HARDENING.md asks of a row that runs for long, in numbers.
+
+use serde::Serialize;
+
+use super::attackers::Counts;
+use super::sampler::Sample;
+
+/// How much longer the healthy may wait beside an attack: so many times, and so many milliseconds.
+const TIMES: f64 = 3.0;
+const MORE_MS: f64 = 250.0;
+/// How much memory may grow from the second third to the last: so much of it, or so many bytes.
+const SHARE: f64 = 0.05;
+const BYTES: f64 = 8e6;
+
+/// What was measured of one row.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Row {
+    /// What was tried.
+    pub(super) name: String,
+    /// What the server should do.
+    pub(super) expected: String,
+    /// What it did, as the attackers saw it.
+    pub(super) seen: Counts,
+    /// The largest gap of each window without the attack, in milliseconds.
+    pub(super) quiet_ms: Vec<f64>,
+    /// And of each with it.
+    pub(super) attacked_ms: Vec<f64>,
+    /// Medians of the memory in each third, in bytes.
+    pub(super) memory: [f64; 3],
+    /// Descriptors before and after.
+    pub(super) descriptors: [usize; 2],
+    /// What must not happen at all, and did.
+    pub(super) complaints: Vec<String>,
+}
+
+impl Row {
+    /// What did not hold, in words.
+    pub(super) fn failures(&self) -> Vec<String> {
+        let mut failures = self.complaints.clone();
+        let (quiet, attacked) = (median(&self.quiet_ms), median(&self.attacked_ms));
+        let is_measured = !self.attacked_ms.is_empty();
+        if is_measured && (attacked >= quiet * TIMES || attacked >= quiet + MORE_MS) {
+            failures.push(format!("gaps of {attacked:.0} ms, {quiet:.0} ms without"));
+        }
+        let [_, second, last] = self.memory;
+        if last > second + (second * SHARE).max(BYTES) {
+            failures.push(format!("memory grew from {:.1} to {:.1} MB", second / 1e6, last / 1e6));
+        }
+        let [before, after] = self.descriptors;
+        if before != after {
+            failures.push(format!("{after} descriptors, {before} before"));
+        }
+        failures
+    }
+}
+
+/// The middle of them, or 0 of none.
+pub(super) fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// Medians of the memory in each third of the samples.
+pub(super) fn memory_of_thirds(samples: &[Sample]) -> [f64; 3] {
+    let third = samples.len().div_ceil(3).max(1);
+    let mut thirds = samples
+        .chunks(third)
+        .map(|third| median(&third.iter().map(|sample| sample.usage.memory as f64).collect::<Vec<_>>()));
+    [(); 3].map(|()| thirds.next().unwrap_or_default())
+}
+
+/// The largest gap of the samples, in milliseconds.
+pub(super) fn largest_gap(samples: &[Sample]) -> f64 {
+    samples.iter().map(|sample| sample.gap_ms).fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        Row {
+            name: String::new(),
+            expected: String::new(),
+            seen: Counts::new(),
+            quiet_ms: vec![60.0, 70.0, 900.0],
+            attacked_ms: vec![100.0, 200.0, 2000.0],
+            memory: [50e6, 60e6, 67e6],
+            descriptors: [12, 12],
+            complaints: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn one_bad_window_is_borne_and_most_of_them_are_not() {
+        assert_eq!(row().failures(), [""; 0]);
+        let attacked_ms = vec![220.0, 220.0, 90.0];
+        assert_eq!(Row { attacked_ms, ..row() }.failures().len(), 1);
+    }
+
+    #[test]
+    fn neither_memory_nor_descriptors_may_stay() {
+        assert_eq!(Row { memory: [0.0, 60e6, 69e6], ..row() }.failures().len(), 1);
+        assert_eq!(Row { memory: [0.0, 400e6, 419e6], ..row() }.failures(), [""; 0]);
+        assert_eq!(Row { descriptors: [12, 13], ..row() }.failures().len(), 1);
+    }
+}

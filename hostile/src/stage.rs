@@ -1,0 +1,167 @@
+//! A server in this process with bystanders on it, and what each row of HARDENING.md must leave as it was.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use clap::Parser as _;
+use tessera_server_core::{CancellationToken, Cli, Config, Counters, Held, Page, Server};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::bystanders::Bystanders;
+use crate::target::{PATIENCE, Target, within};
+use crate::witness::{SERVER_THREAD, Witness};
+
+/// The longest that a bystander may wait beside a quick row.
+const GAP: Duration = Duration::from_secs(3);
+/// How long a server may take to let go of what an attacker held.
+const RELEASE: Duration = Duration::from_secs(8);
+
+/// Tiles here: small, so that debug builds are quick.
+pub const TILE: (u32, u32) = (160, 128);
+
+/// What a server under attack is told: the defaults, with shorter times, so that nobody waits long for their end.
+pub const FLAGS: &[&str] = &[
+    "--listen=127.0.0.1:0",
+    "--tile=160x128",
+    "--fit=stretch",
+    "--limit-loopback",
+    "--max-connections-per-ip=64",
+    "--opening-timeout=1s",
+    "--write-stall=2s",
+    "--mosaic-stall=5s",
+    "--stale-after=1s",
+    "--silent-after=3s",
+    "--push-patience=1s",
+    "--ping-after=2s",
+    "--ping-timeout=1s",
+    "--stop-timeout=2s",
+    "--max-held-bytes-per-ip=16777216",
+    "--max-rooms=20",
+    "--max-viewers=60",
+];
+
+/// [`FLAGS`] and more of them, as the program reads them.
+///
+/// # Errors
+///
+/// When the server has no such flag.
+pub fn config(more: &[&str]) -> anyhow::Result<Config> {
+    let words = ["tessera-server"].iter().chain(FLAGS).chain(more);
+    Ok(Cli::try_parse_from(words)?.into_config()?)
+}
+
+/// A server with bystanders, for all rows of a test file, one row at a time.
+#[derive(Debug)]
+pub struct Stage {
+    address: SocketAddr,
+    counters: Counters,
+    bystanders: Bystanders,
+    witness: Witness,
+    turn: Mutex<()>,
+    /// The server's threads, and those of the bystanders, which are not to be blamed for the server's panics.
+    _runtimes: [Runtime; 2],
+}
+
+impl Stage {
+    /// Starts a server that is told [`FLAGS`] and `more`, and lets the bystanders in.
+    ///
+    /// # Panics
+    ///
+    /// When there is no server then.
+    pub fn start(more: &[&str]) -> Self {
+        Self::open(&config(more).expect("the server has these flags"), |server| {
+            Bystanders::join(server, TILE)
+        })
+    }
+
+    fn open<B>(config: &Config, join: impl FnOnce(Target) -> B) -> Self
+    where
+        B: Future<Output = Bystanders> + Send + 'static,
+    {
+        let witness = Witness::of_this_process();
+        let runtimes = [SERVER_THREAD, "bystander"].map(|name| {
+            let threads =
+                Builder::new_multi_thread().worker_threads(2).thread_name(name).enable_all().build();
+            threads.expect("threads can be started")
+        });
+        let (sender, bound) = mpsc::channel();
+        let config = config.clone();
+        drop(runtimes[0].spawn(async move {
+            let server = Server::bind(&config, Page::absent("under attack")).await.expect("a port is free");
+            sender.send((server.addresses()[0], server.counters())).expect("the stage waits for it");
+            server.serve(CancellationToken::new()).await;
+        }));
+        let (address, counters) = bound.recv_timeout(PATIENCE).expect("the server starts");
+        let (sender, joined) = mpsc::channel();
+        let joining = join(Target::healthy(address));
+        drop(runtimes[1].spawn(async move { sender.send(joining.await) }));
+        let bystanders = joined.recv_timeout(PATIENCE).expect("the bystanders get in");
+        Self { address, counters, bystanders, witness, turn: Mutex::new(()), _runtimes: runtimes }
+    }
+
+    /// The server, from an address of its own for each call.
+    pub fn target(&self) -> Target {
+        Target::from_elsewhere(self.address)
+    }
+
+    /// The server's address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the server holds.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Who hears the log.
+    pub fn witness(&self) -> &Witness {
+        &self.witness
+    }
+
+    /// Runs one row: `attack` beside the bystanders, who must not notice, and after whom the server holds what it held.
+    ///
+    /// # Panics
+    ///
+    /// When that is not so.
+    pub async fn row<R>(&self, attack: impl AsyncFnOnce(&Self) -> R) -> R {
+        let _turn = self.turn.lock().await;
+        // Those whom the row before has put out may need a while to come back.
+        within(self.bystanders.all_see_something_new()).await;
+        let before = self.counters.held();
+        self.bystanders.begin();
+        self.witness.begin();
+        let result = attack(self).await;
+        self.released(before).await;
+        timeout(GAP, self.bystanders.all_see_something_new()).await.expect("bystanders see nothing new");
+        self.unnoticed();
+        result
+    }
+
+    /// Waits until the server holds what it held before.
+    async fn released(&self, before: Held) {
+        let released = self.counters.wait_for(|held| is_back(held, &before));
+        if timeout(RELEASE, released).await.is_err() {
+            panic!("still held: {:?}; before: {before:?}", self.counters.held());
+        }
+    }
+
+    fn unnoticed(&self) {
+        let gap = self.bystanders.largest_gap();
+        assert!(gap.length < GAP, "{} saw nothing new for {:?}", gap.whose, gap.length);
+        let mut complaints = self.bystanders.ended();
+        complaints.extend(self.witness.complaints());
+        assert!(complaints.is_empty(), "{complaints:#?}\n{}", self.witness.last_lines());
+    }
+}
+
+/// Whether what is held is what was. Bystanders push and are answered all the while, and an empty room is kept a while.
+fn is_back(held: &Held, before: &Held) -> bool {
+    let standing = |held: &Held| (held.connections, held.seats, held.viewers);
+    standing(held) == standing(before)
+        && held.streams <= before.streams.max(6)
+        && held.bytes <= before.bytes.max(64 << 10)
+}

@@ -1,0 +1,211 @@
+//! Guests who want more than their share, beside bystanders who must not notice. The server's limits are those of
+//! [`FLAGS`](tessera_hostile::stage::FLAGS); with the defaults, and for long, the same is tried by `make soak`.
+//!
+//! | row of HARDENING.md | test |
+//! | --- | --- |
+//! | 5,000 silent connections | `silent_connections_over_the_limit_are_closed_at_once_and_the_others_in_time` |
+//! | slow header, preface | `slow_headers_and_prefaces_are_closed_in_time` |
+//! | slow body | `a_body_that_never_ends_is_ended_as_silence` |
+//! | a viewer that never reads: HTTP/2 | `a_window_that_never_opens_is_ended_though_pings_are_answered` |
+//! | a viewer that never reads: HTTP/1 | `a_viewer_that_reads_nothing_is_ended` |
+//! | 100 viewers at 1 kB/s | `slow_viewers_slow_nobody` |
+//! | a publisher at 1,000 fps, StreamFrames | `frames_without_end_are_slowed_and_all_answered` |
+//! | a publisher at 1,000 fps, PushFrame | `pushes_without_end_are_resource_exhausted_and_the_seat_stays` |
+//! | 10,000 rooms | `rooms_over_the_limit_are_resource_exhausted` |
+//! | 10,000 ids | `ids_without_end_are_resource_exhausted` |
+//! | no file descriptors left | `without_descriptors_it_waits_and_recovers` of process.rs |
+//! | joining and leaving 500 times a second | `joining_and_leaving_without_end_leaves_nothing` |
+//! | messages that are announced and never sent | `messages_that_never_come_as_a_whole_are_bounded` |
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tessera_hostile::attack::h2::{Connection, Ending, Frame, grpc};
+use tessera_hostile::attack::slow::{self, Opening};
+use tessera_hostile::attack::swarm;
+use tessera_hostile::guest::{self, Guest};
+use tessera_hostile::pictures;
+use tessera_hostile::stage::{Stage, TILE};
+use tessera_hostile::target::within;
+use tokio::time::timeout;
+use tonic::Code;
+
+static STAGE: LazyLock<Stage> = LazyLock::new(|| Stage::start(&[]));
+
+/// What [`tessera_hostile::stage::FLAGS`] allow one address.
+const CONNECTIONS: usize = 64;
+/// Silence is borne for a second; on a busy machine a few pass until that is seen.
+const CLOSED: Duration = Duration::from_secs(5);
+/// And rooms in all.
+const ROOMS: usize = 20;
+/// And bytes of messages of one address.
+const HELD: usize = 16 << 20;
+
+#[tokio::test]
+async fn silent_connections_over_the_limit_are_closed_at_once_and_the_others_in_time() {
+    STAGE
+        .row(async |stage| {
+            let before = stage.counters().held().connections;
+            let mut sockets = swarm::connections(stage.target(), 200).await.unwrap();
+            within(stage.counters().wait_for(|held| held.connections >= before + CONNECTIONS)).await;
+            // One more may be seen before it is closed.
+            let over = stage.counters().wait_for(|held| held.connections > before + CONNECTIONS + 1);
+            let all_closed = timeout(CLOSED, join_all(sockets.iter_mut().map(slow::closed)));
+            tokio::select! {
+                held = over => panic!("{held:?}"),
+                closed = all_closed => drop(closed.expect("silence is borne")),
+            }
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn slow_headers_and_prefaces_are_closed_in_time() {
+    STAGE
+        .row(async |stage| {
+            let target = stage.target();
+            let all = Opening::ALL.map(|opening| timeout(CLOSED, opening.until_closed(target)));
+            for (closed, opening) in join_all(all).await.into_iter().zip(Opening::ALL) {
+                closed.unwrap_or_else(|_| panic!("{opening:?} is borne")).unwrap();
+            }
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_ended_as_silence() {
+    STAGE
+        .row(async |stage| {
+            let ending = within(slow::slow_body(stage.target(), grpc(&guest::hello("slow")))).await.unwrap();
+            assert_eq!(ending, Ending::Stream);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_window_that_never_opens_is_ended_though_pings_are_answered() {
+    STAGE
+        .row(async |stage| {
+            within(slow::closed_window(stage.target())).await.unwrap();
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_viewer_that_reads_nothing_is_ended() {
+    STAGE
+        .row(async |stage| {
+            let before = stage.counters().held();
+            let mut socket = within(slow::unread(stage.target())).await.unwrap();
+            within(stage.counters().wait_for(|held| held.connections > before.connections)).await;
+            within(stage.counters().wait_for(|held| held.connections == before.connections)).await;
+            within(slow::closed(&mut socket)).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn slow_viewers_slow_nobody() {
+    STAGE
+        .row(async |stage| {
+            let target = stage.target();
+            // They have their time; that the others do not notice is what counts.
+            let reading = join_all((0..40).map(|_| slow::slow_reader(target, 1000)));
+            timeout(Duration::from_secs(3), reading).await.ok();
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn frames_without_end_are_slowed_and_all_answered() {
+    STAGE
+        .row(async |stage| {
+            let jpeg = pictures::frame(TILE.0, TILE.1, 1);
+            let answered = within(swarm::frames(stage.target(), "fast", jpeg, 1000)).await.unwrap();
+            assert_eq!(answered, 1000);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn pushes_without_end_are_resource_exhausted_and_the_seat_stays() {
+    STAGE
+        .row(async |stage| {
+            let guest = Guest::connect(stage.target()).await.unwrap();
+            let mut mosaics = within(guest.watch(guest::seated("fast"))).await.unwrap();
+            let seat = within(guest::first(&mut mosaics)).await.unwrap().seat.unwrap();
+            let jpeg = pictures::frame(TILE.0, TILE.1, 1);
+            let pushing = async {
+                loop {
+                    let refused = swarm::pushes(&guest, &seat, &jpeg, 512).await;
+                    if let Some(code) = refused.first() {
+                        return *code;
+                    }
+                }
+            };
+            let code = timeout(Duration::from_secs(8), pushing).await.expect("all pushes are taken");
+            assert_eq!(code, Code::ResourceExhausted);
+            within(guest::first(&mut mosaics)).await.unwrap();
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn rooms_over_the_limit_are_resource_exhausted() {
+    STAGE
+        .row(async |stage| {
+            let answers = within(swarm::rooms(stage.target(), ROOMS + 10)).await.unwrap();
+            let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+            // One room is the bystanders', and others may still stand, empty.
+            assert!(refused.len() > 10, "{refused:?}");
+            assert!(refused.iter().all(|&code| code == Code::ResourceExhausted), "{refused:?}");
+            assert!(stage.counters().held().rooms <= ROOMS);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn ids_without_end_are_resource_exhausted() {
+    STAGE
+        .row(async |stage| {
+            let (taken, refused) = within(swarm::seats(stage.target(), "crowd", 100)).await.unwrap();
+            assert_eq!(refused, Some(Code::ResourceExhausted));
+            assert!(taken <= 47, "two of 49 seats are the bystanders', and {taken} were taken");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn joining_and_leaving_without_end_leaves_nothing() {
+    STAGE
+        .row(async |stage| {
+            let (joined, refused) = within(swarm::come_and_go(stage.target(), "moth", 500)).await.unwrap();
+            assert!(joined > 0);
+            assert!(refused.is_none_or(|code| code == Code::ResourceExhausted), "{refused:?}");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn messages_that_never_come_as_a_whole_are_bounded() {
+    STAGE
+        .row(async |stage| {
+            let before = stage.counters().held().bytes;
+            let target = stage.target();
+            let hold = async |n| {
+                let mut connection = Connection::open(target, &[]).await.unwrap();
+                connection.send(&Frame::call(1, "StreamFrames")).await.unwrap();
+                let begun = [&grpc(&guest::hello(&format!("hoarder {n}")))[..], &[0, 0, 0x70, 0, 0]].concat();
+                connection.fill(1, begun, 0x6F_FFFF).await
+            };
+            // Six of seven megabytes each are more than one address may hold.
+            let hoarding = join_all((0..6).map(hold));
+            let watching = stage.counters().wait_for(|held| held.bytes > before + HELD + (1 << 20));
+            tokio::select! {
+                held = watching => panic!("{held:?}"),
+                endings = within(hoarding) => assert!(endings.iter().any(|&ending| ending != Ending::Closed)),
+            }
+        })
+        .await;
+}
