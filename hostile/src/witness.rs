@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use tessera_server_core::{LogFormat, Throttled};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
@@ -57,7 +58,8 @@ impl Witness {
             // What others log of INFO and above is in the server's log, too.
             let all = Targets::new().with_default(LevelFilter::INFO);
             let all = all.with_target("tessera_server_core", LevelFilter::DEBUG);
-            let lines = fmt::layer().with_ansi(false).without_time().with_writer(witness.clone());
+            let form = Throttled::new(fmt::format().without_time().with_ansi(false), LogFormat::Text);
+            let lines = fmt::layer().with_ansi(false).event_format(form).with_writer(witness.clone());
             tracing_subscriber::registry().with(lines.with_filter(all)).init();
             witness
         };

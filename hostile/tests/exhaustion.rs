@@ -48,7 +48,8 @@ async fn silent_connections_over_the_limit_are_closed_at_once_and_the_others_in_
         .row(async |stage| {
             let before = stage.counters().held().connections;
             let mut sockets = swarm::connections(stage.target(), 200).await.unwrap();
-            within(stage.counters().wait_for(|held| held.connections >= before + CONNECTIONS)).await;
+            // On a busy machine the first are closed before the last are there.
+            within(stage.counters().wait_for(|held| held.connections >= before + CONNECTIONS / 2)).await;
             // One more may be seen before it is closed.
             let over = stage.counters().wait_for(|held| held.connections > before + CONNECTIONS + 1);
             let all_closed = timeout(CLOSED, join_all(sockets.iter_mut().map(slow::closed)));

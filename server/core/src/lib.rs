@@ -65,6 +65,7 @@ pub use config::{CertificateSource, Config, Guard, Listen, LogFormat, Plain, Tls
 pub use counters::{Counters, Held};
 pub use guard::{HostName, HostNameError, Origin, OriginError};
 pub use limits::{CallLimits, ConnectionLimits, FrameLimits, Limits, RoomLimits};
+pub use log::Throttled;
 pub use page::{File, Page};
 pub use shutdown::Signals;
 

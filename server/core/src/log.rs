@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::format;
 use tracing_subscriber::fmt::format::JsonFields;
 
 use crate::config::LogFormat;
-use throttle::Throttled;
+pub use throttle::Throttled;
 
 /// Starts the log in this form. `RUST_LOG` chooses what is in it; without it, everything from INFO up.
 pub(crate) fn init(form: LogFormat) {

@@ -105,7 +105,7 @@ impl Keys {
     }
 
     /// A secret that no file has.
-    #[cfg(feature = "fuzzing")]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn fixed(secret: Vec<u8>) -> Self {
         Self { file: PathBuf::new(), current: watch::Sender::new(Arc::new(Key::new(secret))) }
     }

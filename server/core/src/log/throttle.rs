@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// A form of the log that leaves warnings out when there are too many.
 #[derive(Debug)]
-pub(super) struct Throttled<F> {
+pub struct Throttled<F> {
     inner: F,
     format: LogFormat,
     warnings: Mutex<Warnings>,
@@ -48,7 +48,8 @@ impl Warnings {
 }
 
 impl<F> Throttled<F> {
-    pub(super) fn new(inner: F, format: LogFormat) -> Self {
+    /// `inner`, whose lines are of that form, with at most one warning a second.
+    pub fn new(inner: F, format: LogFormat) -> Self {
         Self { inner, format, warnings: Mutex::default() }
     }
 
@@ -58,9 +59,9 @@ impl<F> Throttled<F> {
         SystemTime.format_time(&mut Writer::new(&mut time))?;
         let message = format!("{count} warnings before this one were left out");
         match self.format {
-            LogFormat::Text => writeln!(writer, "{time}  WARN {message}"),
+            LogFormat::Text => writeln!(writer, "{time}  INFO {message}"),
             LogFormat::Json => {
-                writeln!(writer, r#"{{"timestamp":"{time}","level":"WARN","message":"{message}"}}"#)
+                writeln!(writer, r#"{{"timestamp":"{time}","level":"INFO","message":"{message}"}}"#)
             }
         }
     }

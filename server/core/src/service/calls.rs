@@ -46,15 +46,22 @@ impl Calls {
             Err(status) => return status.into_http(),
         };
         let holding = caller.peer.hold();
-        // A call's only message is held as long as it is in work.
-        let (request, _held) = match method {
-            Method::StreamFrames => (held(request, |body| HeldBody::stream(body, holding)), None),
-            _ => {
-                let (holding, timeout) = (Arc::new(Mutex::new(holding)), self.service.limits.silent_after);
-                let body = |body| HeldBody::single(body, Arc::clone(&holding), timeout);
-                (held(request, body), Some(holding))
-            }
-        };
+        if let Method::StreamFrames = method {
+            let request = held(request, |body| HeldBody::stream(body, holding));
+            return self.stream_frames(caller, request).await;
+        }
+        let deadline = caller.deadline();
+        // The call's only message is held as long as it is in work.
+        let (holding, timeout) = (Arc::new(Mutex::new(holding)), self.service.limits.silent_after);
+        let request = held(request, |body| HeldBody::single(body, Arc::clone(&holding), timeout));
+        tokio::select! {
+            response = self.answer_one(method, caller, request) => response,
+            () = reached(deadline) => status::deadline().into_http(),
+        }
+    }
+
+    /// Answers a call whose request is one message.
+    async fn answer_one(&self, method: Method, caller: Caller, request: HttpRequest) -> HttpResponse {
         match method {
             Method::StreamFrames => self.stream_frames(caller, request).await,
             Method::WatchMosaic => self.watch_mosaic(caller, request).await,
@@ -235,13 +242,7 @@ where
         let (Some(answer), Some((service, caller))) = (self.answer.take(), self.call.take()) else {
             return Box::pin(ready(Err(status::called_twice())));
         };
-        let deadline = caller.deadline();
         let answer = answer(service, caller, request.into_inner());
-        Box::pin(async move {
-            tokio::select! {
-                answer = answer => answer.map(Response::new),
-                () = reached(deadline) => Err(status::deadline()),
-            }
-        })
+        Box::pin(async move { answer.await.map(Response::new) })
     }
 }
