@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use tessera_wire::refusal::Reason;
 use tessera_wire::video_processing_service_server::{VideoProcessingService, VideoProcessingServiceServer};
-use tessera_wire::{FrameRequest, FrameResponse, PushFrameResponse, Refusal, Seat, WatchMosaicRequest};
+use tessera_wire::{
+    EndSeatRequest, EndSeatResponse, FrameRequest, FrameResponse, LockRoomRequest, LockRoomResponse,
+    PushFrameResponse, Refusal, Seat, WatchMosaicRequest,
+};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
@@ -118,7 +121,8 @@ impl Drop for FakeServer {
 }
 
 fn seat(tile_width: u32, tile_height: u32) -> Seat {
-    Seat { session: SESSION.to_owned(), slot: SLOT, tile_width, tile_height, quality: 85, fit: 1 }
+    let session = SESSION.to_owned();
+    Seat { session, slot: SLOT, tile_width, tile_height, quality: 85, fit: 1, host: false }
 }
 
 /// The answer to frame `index`, counted from 0, of a stream.
@@ -200,6 +204,14 @@ impl VideoProcessingService for Log {
     }
 
     async fn push_frame(&self, _: Request<FrameRequest>) -> Result<Response<PushFrameResponse>, Status> {
+        Err(Status::unimplemented("of no use here"))
+    }
+
+    async fn end_seat(&self, _: Request<EndSeatRequest>) -> Result<Response<EndSeatResponse>, Status> {
+        Err(Status::unimplemented("of no use here"))
+    }
+
+    async fn lock_room(&self, _: Request<LockRoomRequest>) -> Result<Response<LockRoomResponse>, Status> {
         Err(Status::unimplemented("of no use here"))
     }
 

@@ -142,9 +142,9 @@ impl Session {
         &self.tally
     }
 
-    /// How long ago the seat was first taken, if it was.
-    pub fn elapsed(&self) -> Option<Duration> {
-        self.seat.as_ref().map(|seated| seated.since.elapsed())
+    /// When the seat was first taken, if it was.
+    pub fn since(&self) -> Option<Instant> {
+        self.seat.as_ref().map(|seated| seated.since)
     }
 
     /// What happens next; `None` when everything was sent and answered, or the session was stopped.
@@ -315,7 +315,7 @@ impl Session {
         }
         // The connection carries frames again: the next break starts with a short wait.
         self.backoff = Backoff::new();
-        self.tally.add_mosaic(response.frame_data.len());
+        self.tally.add_mosaic(response.frame_data.len(), Instant::now());
         self.tally.add_round_trip(round_trip);
         let refusal = response.refusal.map(|refusal| {
             let is_new = self.tally.add_refusal(refusal.reason());

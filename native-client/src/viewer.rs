@@ -74,9 +74,9 @@ impl Viewer {
         &self.tally
     }
 
-    /// How long ago the first stream began, if one did.
-    pub fn elapsed(&self) -> Option<Duration> {
-        self.since.map(|since| since.elapsed())
+    /// When the first stream began, if one did.
+    pub fn since(&self) -> Option<Instant> {
+        self.since
     }
 
     /// Waits until somebody says stop.
@@ -153,7 +153,7 @@ impl Viewer {
         if response.frame_data.is_empty() {
             return None;
         }
-        self.tally.add_mosaic(response.frame_data.len());
+        self.tally.add_mosaic(response.frame_data.len(), Instant::now());
         Some(View::Mosaic(self.tally.received(), response.frame_data))
     }
 

@@ -51,11 +51,3 @@ async fn the_grid_may_grow_while_publishers_come_in() {
         assert!(result["frames"].as_u64().unwrap() > 0, "{way:?} {result}");
     }
 }
-
-#[tokio::test]
-async fn a_room_that_the_server_lacks_is_exit_code_1_and_names_the_flag() {
-    let server = RealServer::start();
-    let output = run(["bench", "--server", &server.address.to_string(), "--rooms", "2"]).await;
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("leave --rooms out"), "{}", stderr(&output));
-}
