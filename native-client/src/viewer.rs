@@ -211,10 +211,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_room_that_is_not_there_is_an_error() {
-        let server = FakeServer::start([Act::Deny(Status::not_found("no such room"))]);
+    async fn a_room_that_is_private_is_an_error() {
+        let server = FakeServer::start([Act::Deny(Status::unauthenticated("this server is private"))]);
         let mut viewer = Viewer::new(config(&server), CancellationToken::new());
-        assert!(matches!(viewer.next().await, Err(SessionError::NoRoom(_))));
+        assert!(matches!(viewer.next().await, Err(SessionError::NotLetIn { .. })));
     }
 
     #[tokio::test]

@@ -68,7 +68,7 @@ async fn whom_the_room_does_not_take_is_exit_code_1_and_told_what_to_do() {
     let full = run(["join", "one more", "test-pattern", "--no-save", "--server", &address]).await;
     for (output, advice) in [
         (taken, "the id \"client1\" is taken in room \"main\": choose another id"),
-        (full, "no seat in room \"main\""),
+        (full, "no place in room \"main\""),
     ] {
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
         assert!(stderr(&output).contains(advice), "{}", stderr(&output));

@@ -116,9 +116,6 @@ pub enum BenchError {
     /// The server does not let us in.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// The server does not know a room.
-    #[error("this server has no room \"{0}\": leave --rooms out, for it serves the room \"main\" alone")]
-    NoRoom(Room),
     /// A stream ended while it was measured.
     #[error(
         "the server ended a stream: {0}; a server that is loaded beyond its strength may, so ask for less"
@@ -159,7 +156,6 @@ impl BenchError {
     /// What it means that a call of `room` ended with `status`.
     fn of(status: &Status, server: &ServerAddress, room: &Room) -> Self {
         match judge(status, Asked { server, room, id: None, was_in: false }) {
-            Verdict::GiveUp(SessionError::NoRoom(room)) => Self::NoRoom(room),
             Verdict::GiveUp(error) => Self::Session(error),
             Verdict::TryAgain(why) => Self::Broke(why),
         }

@@ -54,15 +54,6 @@ async fn rooms_are_taken_in_turn() {
 }
 
 #[tokio::test]
-async fn a_room_that_is_not_there_is_an_error_that_names_the_flag() {
-    let server = FakeServer::start([Act::Serve, Act::Deny(Status::not_found("no such room"))]);
-    let mut what = what(&server, 2, 0);
-    what.load.rooms = NonZeroU32::new(2).unwrap();
-    let error = run(what).await.unwrap_err().to_string();
-    assert!(error.contains("\"main-2\"") && error.contains("--rooms"), "{error}");
-}
-
-#[tokio::test]
 async fn a_stream_that_breaks_is_an_error_at_once() {
     let server = FakeServer::start([Act::Break { after: 3, status: Status::unavailable("stopping") }]);
     let mut what = what(&server, 1, 0);

@@ -111,7 +111,7 @@ impl BenchArgs {
             (false, None) => Place::Elsewhere,
         };
         Ok(Bench {
-            server: self.address.resolve(),
+            server: self.address.server(),
             place,
             load: Load {
                 publishers: self.publishers,

@@ -1,6 +1,7 @@
 //! What command lines come to, and what they are answered.
 
 use super::*;
+use crate::rule::{Act, Rule};
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
     Cli::try_parse_from(line.split(' ')).and_then(Cli::into_command)
@@ -101,6 +102,70 @@ fn arguments_of_tls_for_a_server_without_it_are_refused() {
         assert!(error.exit_code() == 2 && error.to_string().contains(words), "{line}: {error}");
     }
     parse(&format!("tessera-client watch --server https://x --fingerprint {fingerprint}")).unwrap();
+}
+
+const LINK: &str = "https://call.example.org/r/standup#token=eyJh.eyJz.c2ln";
+
+#[test]
+fn an_invite_link_says_where_to_go_and_stands_alone() {
+    let joined = join(&format!("tessera-client join a test-pattern --invite {LINK}"));
+    let by_hand = "--server https://call.example.org:443 --room standup --token eyJh.eyJz.c2ln";
+    let told = join(&format!("tessera-client join a test-pattern {by_hand}"));
+    assert_eq!(joined.session.server, told.session.server);
+    assert_eq!((joined.session.room.as_str(), told.session.room.as_str()), ("standup", "standup"));
+    let of_link = join(&format!("tessera-client join a test-pattern --token {LINK}"));
+    let of_token = join("tessera-client join a test-pattern --token eyJh.eyJz.c2ln");
+    assert_eq!(of_link.session.server, of_token.session.server, "a link's token, and nothing else of it");
+    for more in ["--server x", "--room y", "--token eyJh"] {
+        assert!(parse(&format!("tessera-client watch --invite {LINK} {more}")).is_err(), "{more}");
+    }
+    // It is a link of TLS.
+    parse(&format!("tessera-client watch --invite {LINK} --fingerprint {}", "ab".repeat(32))).unwrap();
+}
+
+#[test]
+fn no_error_repeats_a_token() {
+    for (flag, words) in [
+        ("--token", "behind \"#token=\""),
+        ("--invite", "an invite link is like https://HOST/r/ROOM"),
+        ("--server", "give it to --invite"),
+    ] {
+        for value in ["https://a.example/r#token=eyJh:", "https://a.example#eyJh,"] {
+            let error = parse(&format!("tessera-client watch {flag} {value}")).unwrap_err();
+            let message = error.to_string();
+            assert_eq!(error.exit_code(), 2);
+            assert!(message.contains(flag) && message.contains(words), "{message}");
+            assert!(!message.contains("eyJh"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn nothing_of_the_program_shows_the_token_that_it_was_given() {
+    let command = parse(&format!("tessera-client demo test-pattern --invite {LINK}")).unwrap();
+    assert!(!format!("{command:?}").contains("eyJ"), "{command:?}");
+    let Command::Demo(args) = command else { panic!() };
+    let demo = args.resolve().unwrap();
+    assert!(!format!("{demo:?}").contains("eyJ"), "{demo:?}");
+    for command in Cli::command().get_subcommands() {
+        let flags = command.get_arguments().filter(|arg| arg.get_id() == "token" || arg.get_id() == "invite");
+        assert_eq!(flags.filter(|flag| flag.is_hide_env_values_set()).count(), 2, "{command}");
+    }
+}
+
+#[test]
+fn a_host_says_whom_and_which_room() {
+    let rule = |line: &str| match parse(&format!("tessera-client {line}")).unwrap() {
+        Command::Kick(args) => args.resolve(),
+        Command::Lock(args) => args.resolve(Act::Lock),
+        Command::Unlock(args) => args.resolve(Act::Unlock),
+        other => panic!("{other:?}"),
+    };
+    let Rule { room, act, .. } = rule("kick bob --room standup");
+    assert_eq!((room.as_str(), act), ("standup", Act::Kick("bob".parse().unwrap())));
+    assert_eq!(rule("lock").act, Act::Lock);
+    assert_eq!(rule("unlock").act, Act::Unlock);
+    assert!(parse("tessera-client kick").is_err() && parse("tessera-client lock bob").is_err());
 }
 
 #[test]

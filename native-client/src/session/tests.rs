@@ -166,8 +166,10 @@ async fn a_server_that_was_never_there_is_an_error_at_once() {
 async fn what_will_not_change_is_not_tried_again() {
     for (acts, wanted) in [
         (vec![Act::Deny(Status::already_exists("taken"))], "choose another id"),
-        (vec![Act::Deny(Status::resource_exhausted("four"))], "no seat in room"),
-        (vec![Act::Deny(Status::not_found("no such room"))], "--room"),
+        (vec![Act::Deny(Status::resource_exhausted("four"))], "no place in room"),
+        (vec![Act::Deny(Status::unauthenticated("bring the token"))], "bring the token (--invite"),
+        (vec![Act::Break { after: 2, status: Status::unauthenticated("it has expired") }], "it has expired"),
+        (vec![Act::Break { after: 2, status: Status::permission_denied("a host") }], "stream: a host"),
         (vec![Act::Break { after: 2, status: Status::aborted("newer") }], "took over the seat"),
         (vec![Act::Break { after: 2, status: Status::invalid_argument("20 refusals") }], "20 refusals"),
         (vec![Act::End { after: 2 }, Act::Deny(Status::already_exists("taken"))], "choose another id"),
