@@ -166,6 +166,8 @@ pub(crate) fn judge(status: &Status, asked: Asked<'_>) -> Verdict {
     let error = match status.code() {
         // The room that filled up while we were away may have room again.
         Code::ResourceExhausted if asked.was_in => return Verdict::TryAgain(message),
+        // We were silent for too long: this machine slept.
+        Code::DeadlineExceeded if asked.was_in => return Verdict::TryAgain(message),
         _ if is_break(status) => return judge_break(status, asked),
         Code::ResourceExhausted => SessionError::RoomFull { room, message },
         Code::AlreadyExists => SessionError::IdTaken { id: id(), room },
@@ -242,7 +244,8 @@ mod tests {
         let mut torn = Status::internal("h2 protocol error");
         torn.set_source(Arc::new(std::io::Error::other("reset")));
         let full = Status::resource_exhausted("room full");
-        for status in [Status::unavailable("stopping"), Status::unknown("broken pipe"), torn, full] {
+        let slept = Status::deadline_exceeded("nothing came for 30s");
+        for status in [Status::unavailable("stopping"), Status::unknown("broken pipe"), torn, full, slept] {
             assert!(judged(&status, true).starts_with("again: "), "{status:?}");
             assert!(!judged(&status, false).starts_with("again: "), "{status:?}");
         }

@@ -4,6 +4,7 @@ use super::*;
 use crate::fake_server::{Act, FakeServer, SESSION, SLOT};
 use crate::frames::Playback;
 use crate::frames::tests::{crashing_after, shows, ticks};
+use crate::link::SIGN_OF_LIFE;
 use crate::pacing::Pace;
 use crate::source::Content;
 
@@ -131,6 +132,20 @@ async fn a_break_after_the_last_answer_is_no_break() {
     let mut session = session_of(&server, 5).await;
     let mosaics = mosaics(&mut session).await;
     assert_whole(&session, &mosaics, 5);
+}
+
+#[tokio::test]
+async fn between_rare_frames_come_signs_of_life_which_are_no_frames() {
+    let server = FakeServer::start([Act::End { after: 2 }]);
+    let rare = Playback { pace: Pace::Every(SIGN_OF_LIFE + SIGN_OF_LIFE / 2), ..FAST };
+    let mut session = Session::new(config(&server), ticks(3, rare).await, CancellationToken::new());
+    let mosaics = mosaics(&mut session).await;
+    assert_whole(&session, &mosaics, 3);
+    assert_eq!(session.tally().reconnects(), 1);
+    let said = server.streams().concat();
+    let (frames, signs): (Vec<_>, Vec<_>) = said.into_iter().partition(|said| said.sequence > 0);
+    assert_eq!(sequences(&frames), [1, 2, 3]);
+    assert!(signs.len() >= 2 && signs.iter().all(|sign| *sign == FrameRequest::default()), "{signs:?}");
 }
 
 #[tokio::test]
