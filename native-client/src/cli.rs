@@ -180,7 +180,8 @@ pub struct DemoArgs {
     server: ServerArgs,
     #[command(flatten)]
     send: SendArgs,
-    /// Start the tessera-server that stands beside this program, and end it at the end.
+    /// Start the tessera-server that stands beside this program, and end it at the end. --server says on which port;
+    /// its flags are taken from the environment, as in TESSERA_FIT=cover.
     #[arg(long, env = "TESSERA_WITH_SERVER", value_parser = BoolishValueParser::new())]
     with_server: bool,
 }

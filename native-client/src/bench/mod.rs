@@ -197,7 +197,7 @@ pub async fn measure(what: Bench, screen: &Screen) -> Result<BenchResult, BenchE
 
 async fn measure_ours(what: Bench, screen: &Screen) -> Result<BenchResult, BenchError> {
     let log = |line: &str| screen.note(&format!("server | {line}"));
-    let mut server = ServerProcess::beside_us(&what.server, log).await?;
+    let mut server = ServerProcess::beside_us(&what.server, &[], log).await?;
     let pid = server.id().filter(|_| cfg!(target_os = "linux"));
     let measured = tokio::select! {
         measured = under_load(&what, pid, screen) => measured,
