@@ -66,6 +66,9 @@ pub(crate) enum ConnectError {
     /// Nobody answers, or not in a way that makes sense.
     #[error("{0}")]
     Unreachable(String),
+    /// The system gives this program no more descriptors.
+    #[error("{0}")]
+    NoDescriptors(String),
     /// Somebody answers, but not with TLS.
     #[error("{0}")]
     NoTls(String),
@@ -145,13 +148,30 @@ impl ServerAddress {
             Some(tls::Error::InvalidMessage(_)) => return ConnectError::NoTls(why),
             _ => {}
         }
+        let error = cause.downcast_ref::<io::Error>();
+        if error.is_some_and(lacks_descriptors) {
+            return ConnectError::NoDescriptors(why);
+        }
         // Whoever does not know TLS closes when it sees some, after it took the connection.
-        let is_closed = cause.downcast_ref::<io::Error>().is_some_and(|error| {
+        let is_closed = error.is_some_and(|error| {
             use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
             matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
         });
         if self.is_secure() && is_closed { ConnectError::NoTls(why) } else { ConnectError::Unreachable(why) }
     }
+}
+
+/// Whether this process or all of them have as many files and connections open as they may.
+#[cfg(unix)]
+fn lacks_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
+/// Other systems set no limit that anybody meets.
+#[cfg(not(unix))]
+fn lacks_descriptors(_: &io::Error) -> bool {
+    false
 }
 
 /// The innermost error, which names the cause: the outer ones say only "transport error".

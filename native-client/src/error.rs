@@ -25,6 +25,17 @@ pub enum SessionError {
         /// What the system said.
         why: String,
     },
+    /// This program may open no more connections.
+    #[error(
+        "no connection to {server}: this program may not open so many ({why}); `ulimit -n 65536` before it allows \
+         more, if the system does"
+    )]
+    NoDescriptors {
+        /// Who was called.
+        server: Box<ServerAddress>,
+        /// What the system said.
+        why: String,
+    },
     /// Somebody answers there who does not speak TLS.
     #[error("no TLS came about with {server} ({why}): if that server does without TLS, name it with http://")]
     NoTls {
@@ -198,6 +209,7 @@ fn judge_break(status: &Status, asked: Asked<'_>) -> Verdict {
         // Also after we were in: it may be another server that answers now.
         Some(ConnectError::Untrusted(_)) => SessionError::Untrusted { server, why },
         _ if asked.was_in => return Verdict::TryAgain(why),
+        Some(ConnectError::NoDescriptors(_)) => SessionError::NoDescriptors { server, why },
         Some(ConnectError::NoTls(_)) => SessionError::NoTls { server, why },
         None if status.source().is_some() && !server.is_secure() => SessionError::Closed { server, why },
         Some(ConnectError::Unreachable(_)) | None => SessionError::NoServer { server, why },

@@ -86,6 +86,8 @@ pub struct Session {
     seat: Option<Seated>,
     sequence: u64,
     tally: Tally,
+    /// What the server said of the last frame that it could not use.
+    last_refusal: Option<String>,
     backoff: Backoff,
 }
 
@@ -135,6 +137,7 @@ impl Session {
             seat: None,
             sequence: 0,
             tally: Tally::of_participant(),
+            last_refusal: None,
             backoff: Backoff::new(),
         }
     }
@@ -247,8 +250,17 @@ impl Session {
             Verdict::TryAgain(why) => {
                 Err(SessionError::Lost { server: Box::new(self.config.server.clone()), why })
             }
+            Verdict::GiveUp(SessionError::Invalid(message)) => Err(self.invalid(message)),
             Verdict::GiveUp(error) => Err(error),
         }
+    }
+
+    /// The server took nothing more: if it was the frames, it has said why before.
+    fn invalid(&self, message: String) -> SessionError {
+        SessionError::Invalid(match &self.last_refusal {
+            Some(refusal) => format!("{message}; the last one because: {refusal}"),
+            None => message,
+        })
     }
 
     fn foreign(&self, what: &str) -> SessionError {
@@ -329,6 +341,7 @@ impl Session {
         self.tally.add_round_trip(round_trip);
         let refusal = response.refusal.map(|refusal| {
             let is_new = self.tally.add_refusal(refusal.reason());
+            self.last_refusal = Some(refusal.message.clone());
             (refusal, is_new)
         });
         let number = self.tally.received();

@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use support::{RealServer, program, signal, wait_for_places, watch, within};
+use support::{RealServer, program, run, signal, stderr, wait_for_places, watch, within};
 use tokio::time::{Instant, timeout_at};
 
 /// A server that marks silence soon, and does not bear it for long.
@@ -49,4 +49,15 @@ async fn a_client_that_slept_for_too_long_comes_back() {
     wait_for_places(&mut mosaics, &["sleeper"]).await;
     signal(&join, Signal::INT);
     assert_eq!(within(join.wait()).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_bench_whose_frames_are_rare_keeps_its_seats() {
+    let server = impatient();
+    let address = server.address.to_string();
+    for way in [&[][..], &["--push"], &["--push", "--blind"]] {
+        let load = ["bench", "--server", &address, "--fps", "0.1", "--seconds", "3", "--viewers", "1"];
+        let output = run([&load[..], way].concat()).await;
+        assert_eq!(output.status.code(), Some(0), "{way:?} {}", stderr(&output));
+    }
 }

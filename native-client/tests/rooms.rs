@@ -52,6 +52,7 @@ async fn a_private_room_is_joined_by_a_token_in_every_form_and_by_nothing_else()
         within(program(&args).env("TESSERA_INVITE", &link).output()).await.unwrap(),
         run(["watch", "--max-frames", "1", "--invite", &link]).await,
         run(["demo", "test-pattern", "--no-save", "--max-frames", "2", "--invite", &link]).await,
+        run(["bench", "--push", "--seconds", "0.2", "--invite", &link]).await,
     ] {
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert!(!stdout(&output).contains("eyJ") && !stderr(&output).contains("eyJ"));
@@ -63,6 +64,7 @@ async fn a_private_room_is_joined_by_a_token_in_every_form_and_by_nothing_else()
         (run([&there[..], &["--token", &expired]].concat()).await, "it has expired"),
         (run([&elsewhere[..], &["--token", &token]].concat()).await, "for another room"),
         (run(["watch", "--server", &address]).await, "this server is private"),
+        (run(["bench", "--rooms", "2", "--invite", &link]).await, "for another room"),
         (run(["bench", "--server", &address]).await, "this server is private"),
         (run(["lock", "--server", &address]).await, "this server is private"),
         (run(["kick", "bob", "--invite", &link]).await, "it is not a host's"),

@@ -79,6 +79,9 @@ fn errors_name_the_flag_what_it_got_and_what_it_takes() {
         ("watch --seconds -1", ["--seconds", "-1", "seconds above 0"]),
         ("watch --seconds 0", ["--seconds", "'0'", "seconds above 0"]),
         ("watch --max-fps 1001", ["--max-fps", "1001", "1..=1000"]),
+        ("bench --size 0x0", ["--size", "0x0", "sides of 16 to 4096"]),
+        ("bench --size 1x1", ["--size", "1x1", "sides of 16 to 4096"]),
+        ("bench --size 99999x99999", ["--size", "99999x99999", "sides of 16 to 4096"]),
         ("join a test-pattern:x", ["SOURCE", "test-pattern:x", "WIDTHxHEIGHT"]),
     ] {
         let error = parse(&format!("tessera-client {line}")).unwrap_err();
@@ -194,7 +197,7 @@ fn bench(line: &str) -> crate::bench::Bench {
 fn bench_loads_with_tiles_of_the_test_pattern_unless_told_otherwise() {
     use crate::bench::{Place, Up};
     let plain = bench("tessera-client bench");
-    assert_eq!((plain.load.publishers, plain.load.viewers, plain.load.rooms.get()), (4, 4, 1));
+    assert_eq!((plain.load.publishers, plain.load.viewers, plain.load.rooms.count()), (4, 4, 1));
     assert_eq!((plain.load.up, plain.load.frame_size), (Up::Stream, FrameSize::Tile));
     assert_eq!((plain.place, plain.time), (Place::Elsewhere, Duration::from_secs(10)));
     let told = bench("tessera-client bench --push --blind --size 1280x720 --fps max --server-pid 7");
