@@ -28,7 +28,7 @@ pub use rule::{KickArgs, RoomArgs};
 
 /// Streams video files, pictures and cameras into a Tessera room, and saves what comes back.
 ///
-/// Exit codes: 0 done, 1 failed on the way, 2 wrong arguments.
+/// Exit codes: 0 done, 1 failed on the way, 2 wrong arguments, 130 stopped at once by a second Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(name = "tessera-client", version)]
 pub struct Cli {
