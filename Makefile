@@ -19,6 +19,8 @@ help: ## This list
 run: wasm-target ## The server on http://localhost:50051
 	$(CARGO) run --release
 
+# The clips have other shapes than the tiles: cut, they fill them.
+demo: export TESSERA_FIT ?= cover
 demo: build-deps wasm-target ## Server and four clients on the sample clips, until Ctrl-C; CLIPS="a.mp4 b.mp4" for others
 	$(CARGO) build --release -p tessera-server -p tessera-client
 	@exec $(CARGO) run --release -q -p tessera-client -- demo --with-server --loop --no-save $(CLIPS)

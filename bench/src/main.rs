@@ -124,6 +124,7 @@ impl Run {
         ensure!(!cfg!(debug_assertions), "a debug build says nothing about cost: add --release");
         let out = repository().join("target/bench");
         fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+        check_writable(&self.page)?;
         let setup = self.setup(&out)?;
         needs::check(&setup, self.peers)?;
         let machine = machine();
@@ -198,6 +199,12 @@ fn again(results: &Path) -> anyhow::Result<()> {
     };
     let out = results.parent().unwrap_or(Path::new("."));
     write(&measured, out, &repository().join("bench/report.html"))
+}
+
+/// Finds what cannot be written before minutes are spent on what goes there.
+fn check_writable(path: &Path) -> anyhow::Result<()> {
+    let opened = fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.map(drop).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn put(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -14,6 +14,9 @@ use crate::setup::Setup;
 /// What both servers say when they can be called, with their address behind it.
 const READY: &str = "listening on ";
 
+/// What one guest may take is no matter here: frames are pushed as fast as they are answered.
+const WITHOUT_LIMITS: [&str; 4] = ["--pushes-per-second", "1000000", "--max-viewers", "1000000"];
+
 /// A running program that serves; ends with this value.
 #[derive(Debug)]
 pub struct Server {
@@ -32,6 +35,7 @@ impl Server {
         command
             .args(["--listen", "127.0.0.1:0", "--grid", grid, "--tile", tile])
             .args(["--quality", "85", "--fit", "stretch", "--max-fps", "1000", "--log", "text"])
+            .args(WITHOUT_LIMITS)
             .env("RUST_LOG", "info")
             .stderr(Stdio::piped());
         Self::start(command, |process| process.stderr.take())

@@ -12,12 +12,14 @@ use tokio_rustls::rustls as tls;
 use tonic::Status;
 use tonic::codegen::http::Uri;
 use tonic::codegen::http::uri::Scheme;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
+use crate::token::{Bearer, Token};
 use crate::trust::{Trust, distrust};
 
-/// The client that tonic made of the proto.
-pub(crate) type Client = VideoProcessingServiceClient<Channel>;
+/// The client that tonic made of the proto, with our token in every call.
+pub(crate) type Client = VideoProcessingServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// Bytes of the largest message either way: more than any mosaic of noise at the usual sizes.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;
@@ -32,12 +34,14 @@ const MAX_FRAME_SIZE: u32 = 1 << 20;
 /// The port of a server that was told nothing.
 const DEFAULT_PORT: u16 = 50051;
 
-/// The address of a server, `http://HOST:PORT` or `https://HOST:PORT`, and how it is known for the right one.
+/// The address of a server, `http://HOST:PORT` or `https://HOST:PORT`, how it is known for the right one, and what
+/// lets us in there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerAddress {
     uri: Uri,
     /// Means something with TLS alone. Shared, as addresses go with every error.
     trust: Arc<Trust>,
+    token: Option<Token>,
 }
 
 /// Why a text is no server's address.
@@ -51,6 +55,9 @@ pub enum AddressError {
     /// Something strange.
     #[error("{0}:// is not spoken here: a server is http://HOST:PORT or https://HOST:PORT")]
     Scheme(String),
+    /// An invite link, which has the token of whoever it is for.
+    #[error("this is an invite link: give it to --invite, and leave --server out")]
+    Invite,
 }
 
 /// Why there is no connection.
@@ -59,6 +66,9 @@ pub(crate) enum ConnectError {
     /// Nobody answers, or not in a way that makes sense.
     #[error("{0}")]
     Unreachable(String),
+    /// The system gives this program no more descriptors.
+    #[error("{0}")]
+    NoDescriptors(String),
     /// Somebody answers, but not with TLS.
     #[error("{0}")]
     NoTls(String),
@@ -82,6 +92,12 @@ impl ServerAddress {
         Self { trust: Arc::new(trust), ..self }
     }
 
+    /// The same address, with a token to show there.
+    #[must_use]
+    pub fn with_token(self, token: Option<Token>) -> Self {
+        Self { token, ..self }
+    }
+
     /// Where it listens, as `HOST:PORT`.
     pub fn authority(&self) -> &str {
         self.uri.authority().map_or("", |authority| authority.as_str())
@@ -103,7 +119,7 @@ impl ServerAddress {
             .keep_alive_while_idle(true);
         let channel = self.secure(endpoint)?.connect().await;
         let channel = channel.map_err(|error| self.failure(&error))?;
-        Ok(Client::new(channel)
+        Ok(Client::new(InterceptedService::new(channel, Bearer(self.token.clone())))
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES))
     }
@@ -132,13 +148,30 @@ impl ServerAddress {
             Some(tls::Error::InvalidMessage(_)) => return ConnectError::NoTls(why),
             _ => {}
         }
+        let error = cause.downcast_ref::<io::Error>();
+        if error.is_some_and(lacks_descriptors) {
+            return ConnectError::NoDescriptors(why);
+        }
         // Whoever does not know TLS closes when it sees some, after it took the connection.
-        let is_closed = cause.downcast_ref::<io::Error>().is_some_and(|error| {
+        let is_closed = error.is_some_and(|error| {
             use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
             matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
         });
         if self.is_secure() && is_closed { ConnectError::NoTls(why) } else { ConnectError::Unreachable(why) }
     }
+}
+
+/// Whether this process or all of them have as many files and connections open as they may.
+#[cfg(unix)]
+fn lacks_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
+/// Other systems set no limit that anybody meets.
+#[cfg(not(unix))]
+fn lacks_descriptors(_: &io::Error) -> bool {
+    false
 }
 
 /// The innermost error, which names the cause: the outer ones say only "transport error".
@@ -157,7 +190,7 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
 impl Default for ServerAddress {
     /// The address of a server on this machine that was told nothing.
     fn default() -> Self {
-        Self { uri: Uri::from_static("http://127.0.0.1:50051"), trust: Arc::default() }
+        Self { uri: Uri::from_static("http://127.0.0.1:50051"), trust: Arc::default(), token: None }
     }
 }
 
@@ -165,6 +198,9 @@ impl FromStr for ServerAddress {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        if text.contains('#') {
+            return Err(AddressError::Invite);
+        }
         let (scheme, rest) = text.trim().split_once("://").unwrap_or(("http", text.trim()));
         let scheme = scheme.to_ascii_lowercase();
         if !["http", "https"].contains(&scheme.as_str()) {
@@ -175,7 +211,7 @@ impl FromStr for ServerAddress {
         let named = uri.host().is_some_and(|host| !host.is_empty());
         let bare = uri.path() == "/" && uri.query().is_none() && !authority.contains('@');
         match uri.port_u16() {
-            Some(1..) if named && bare => Ok(Self { uri, trust: Arc::default() }),
+            Some(1..) if named && bare => Ok(Self { uri, trust: Arc::default(), token: None }),
             None if named && bare && !authority.ends_with(':') => {
                 format!("{scheme}://{authority}:{DEFAULT_PORT}").parse()
             }
@@ -214,6 +250,7 @@ mod tests {
         for text in ["", "http://", ":50051", "a:b", "a:0", "a:99999", "a:", "a:1/path", "a:1?x", "me@a:1"] {
             assert_eq!(read(text), Err(AddressError::Form), "{text}");
         }
+        assert_eq!(read("https://a/r/x#token=secret"), Err(AddressError::Invite));
         assert_eq!(read("grpc://a:1"), Err(AddressError::Scheme("grpc".to_owned())));
     }
 }

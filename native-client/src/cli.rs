@@ -9,10 +9,9 @@ use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, value_parser};
 
-use crate::address::ServerAddress;
 use crate::demo::Demo;
 use crate::frames::Playback;
-use crate::identity::{ClientId, DisplayName, Room};
+use crate::identity::{ClientId, DisplayName};
 use crate::join::Join;
 use crate::pacing::Pace;
 use crate::progress::Results;
@@ -20,15 +19,16 @@ use crate::session::SessionConfig;
 use crate::sink::Target;
 use crate::source::{SourceError, SourceSpec};
 use crate::tiles::FrameSize;
-use crate::trust::{Certificates, Fingerprint, Trust};
 use crate::viewer::ViewerConfig;
 use crate::watch::Watch;
 
+use address::AddressArgs;
 pub use bench::BenchArgs;
+pub use rule::{KickArgs, RoomArgs};
 
 /// Streams video files, pictures and cameras into a Tessera room, and saves what comes back.
 ///
-/// Exit codes: 0 done, 1 failed on the way, 2 wrong arguments.
+/// Exit codes: 0 done, 1 failed on the way, 2 wrong arguments, 130 stopped at once by a second Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(name = "tessera-client", version)]
 pub struct Cli {
@@ -46,6 +46,12 @@ pub enum Command {
     Watch(WatchArgs),
     /// Four clients in one program, on the sample clips or on sources of yours.
     Demo(DemoArgs),
+    /// End somebody's seat, as a host: that id stays out as long as the room is there.
+    Kick(KickArgs),
+    /// Lock a room, as a host: nobody comes in any more but hosts and those who come back.
+    Lock(RoomArgs),
+    /// Open a locked room again, as a host.
+    Unlock(RoomArgs),
     /// Load a server with publishers and viewers, and measure what comes of it.
     Bench(BenchArgs),
 }
@@ -70,10 +76,12 @@ impl Command {
             Self::Join(join) => (&join.server.address, false),
             Self::Watch(watch) => (&watch.server.address, false),
             Self::Demo(demo) => (&demo.server.address, demo.with_server),
+            Self::Kick(kick) => (&kick.room.address, false),
+            Self::Lock(room) | Self::Unlock(room) => (&room.address, false),
             Self::Bench(bench) => bench.whom(),
         };
         let no_tls = "--with-server starts a server without TLS: name it with http:// in --server";
-        server.contradiction().or_else(|| (with_server && server.server.is_secure()).then_some(no_tls))
+        server.contradiction().or_else(|| (with_server && server.server().is_secure()).then_some(no_tls))
     }
 
     /// Where the results of this command can go.
@@ -86,46 +94,14 @@ impl Command {
     }
 }
 
-/// Whom to call.
-#[derive(Debug, Args)]
-struct AddressArgs {
-    /// The server, as http://HOST:PORT, https://HOST:PORT or HOST:PORT.
-    #[arg(long, env = "TESSERA_SERVER", value_name = "URL", default_value_t)]
-    server: ServerAddress,
-    /// With https://, trust the certificates in this file and no others: PEM, for example the server's self-signed one.
-    #[arg(long, env = "TESSERA_CA", value_name = "FILE")]
-    ca: Option<Certificates>,
-    /// With https://, trust the certificate with this SHA-256 fingerprint and no other; the server prints it.
-    #[arg(long, env = "TESSERA_FINGERPRINT", value_name = "SHA256", conflicts_with = "ca")]
-    fingerprint: Option<Fingerprint>,
-}
-
 /// Where to.
 #[derive(Debug, Args)]
 pub struct ServerArgs {
     #[command(flatten)]
     address: AddressArgs,
-    /// The room: 1 to 64 bytes.
-    #[arg(long, env = "TESSERA_ROOM", value_name = "ROOM", default_value_t)]
-    room: Room,
     /// Fail when the connection breaks, instead of making it anew.
     #[arg(long, env = "TESSERA_NO_RECONNECT", value_parser = BoolishValueParser::new())]
     no_reconnect: bool,
-}
-
-impl AddressArgs {
-    fn resolve(&self) -> ServerAddress {
-        let fingerprint = self.fingerprint.map(Trust::Fingerprint);
-        let trust = fingerprint.or_else(|| self.ca.clone().map(Trust::Certificates));
-        self.server.clone().with_trust(trust.unwrap_or_default())
-    }
-
-    /// What is wrong with these arguments together.
-    fn contradiction(&self) -> Option<&'static str> {
-        let trusts = self.ca.is_some() || self.fingerprint.is_some();
-        (trusts && !self.server.is_secure())
-            .then_some("--ca and --fingerprint are for TLS: name the server with https:// in --server")
-    }
 }
 
 /// How a source is sent, and where what comes back is kept.
@@ -204,7 +180,8 @@ pub struct DemoArgs {
     server: ServerArgs,
     #[command(flatten)]
     send: SendArgs,
-    /// Start the tessera-server that stands beside this program, and end it at the end.
+    /// Start the tessera-server that stands beside this program, and end it at the end. --server says on which port;
+    /// its flags are taken from the environment, as in TESSERA_FIT=cover.
     #[arg(long, env = "TESSERA_WITH_SERVER", value_parser = BoolishValueParser::new())]
     with_server: bool,
 }
@@ -257,8 +234,8 @@ impl JoinArgs {
             playback: send.playback(),
             save_to: (!send.no_save).then_some(folder),
             session: SessionConfig {
-                server: server.address.resolve(),
-                room: server.room,
+                server: server.address.server(),
+                room: server.address.room(),
                 id: client_id,
                 name,
                 frame_size: send.frame_size(),
@@ -273,8 +250,8 @@ impl WatchArgs {
     pub fn resolve(self) -> Watch {
         Watch {
             viewer: ViewerConfig {
-                server: self.server.address.resolve(),
-                room: self.server.room,
+                server: self.server.address.server(),
+                room: self.server.address.room(),
                 max_fps: self.max_fps,
                 reconnect: !self.server.no_reconnect,
             },
@@ -319,8 +296,8 @@ impl DemoArgs {
                 playback: send.playback(),
                 save_to: (!send.no_save).then_some(folder),
                 session: SessionConfig {
-                    server: server.address.resolve(),
-                    room: server.room.clone(),
+                    server: server.address.server(),
+                    room: server.address.room(),
                     id,
                     name: None,
                     frame_size: send.frame_size(),
@@ -328,7 +305,7 @@ impl DemoArgs {
                 },
             });
         }
-        Ok(Demo { clients, server: server.address.resolve(), with_server })
+        Ok(Demo { clients, server: server.address.server(), with_server })
     }
 }
 
@@ -358,6 +335,8 @@ fn sample_clips() -> Result<Vec<SourceArg>, DemoArgsError> {
     (1..=4).map(clip).collect()
 }
 
+mod address;
 mod bench;
+mod rule;
 #[cfg(test)]
 mod tests;

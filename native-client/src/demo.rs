@@ -48,7 +48,7 @@ pub async fn demo(what: Demo, screen: &Screen, stop: CancellationToken) -> Resul
     }
     let log = |line: &str| screen.note(&format!("server | {line}"));
     let mut server = tokio::select! {
-        server = ServerProcess::beside_us(&what.server, log) => server?,
+        server = ServerProcess::beside_us(&what.server, &[], log) => server?,
         // Half a server has nobody to say goodbye to: dropping it kills it.
         () = stop.cancelled() => return Ok(()),
     };

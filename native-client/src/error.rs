@@ -25,6 +25,17 @@ pub enum SessionError {
         /// What the system said.
         why: String,
     },
+    /// This program may open no more connections.
+    #[error(
+        "no connection to {server}: this program may not open so many ({why}); `ulimit -n 65536` before it allows \
+         more, if the system does"
+    )]
+    NoDescriptors {
+        /// Who was called.
+        server: Box<ServerAddress>,
+        /// What the system said.
+        why: String,
+    },
     /// Somebody answers there who does not speak TLS.
     #[error("no TLS came about with {server} ({why}): if that server does without TLS, name it with http://")]
     NoTls {
@@ -70,17 +81,33 @@ pub enum SessionError {
         /// The room.
         room: Room,
     },
-    /// No slot is free.
-    #[error("no seat in room \"{room}\": {message}; `tessera-client watch` needs none")]
+    /// The token is missing, or does not allow this.
+    #[error("{server} does not let us in: {message} (--invite takes an invite link, --token its token)")]
+    NotLetIn {
+        /// The server.
+        server: Box<ServerAddress>,
+        /// Its words.
+        message: String,
+    },
+    /// We were in, and may be no longer: the token has expired, or a host ended the seat.
+    #[error("{server} ended the stream: {message}")]
+    ShutOut {
+        /// The server.
+        server: Box<ServerAddress>,
+        /// Its words.
+        message: String,
+    },
+    /// No place is free.
+    #[error("no place in room \"{room}\": {message}")]
     RoomFull {
         /// The room.
         room: Room,
         /// The server's words.
         message: String,
     },
-    /// The server does not know the room.
-    #[error("this server has no room \"{0}\": leave --room out for the room that every server has")]
-    NoRoom(Room),
+    /// Nobody is there who is meant.
+    #[error("{0}: look at the name, and at --room")]
+    NotThere(String),
     /// The server does not take what was sent.
     #[error("the server does not take this: {0}")]
     Invalid(String),
@@ -150,10 +177,19 @@ pub(crate) fn judge(status: &Status, asked: Asked<'_>) -> Verdict {
     let error = match status.code() {
         // The room that filled up while we were away may have room again.
         Code::ResourceExhausted if asked.was_in => return Verdict::TryAgain(message),
+        // We were silent for too long: this machine slept.
+        Code::DeadlineExceeded if asked.was_in => return Verdict::TryAgain(message),
         _ if is_break(status) => return judge_break(status, asked),
         Code::ResourceExhausted => SessionError::RoomFull { room, message },
         Code::AlreadyExists => SessionError::IdTaken { id: id(), room },
-        Code::NotFound => SessionError::NoRoom(room),
+        Code::NotFound => SessionError::NotThere(message),
+        Code::Unauthenticated | Code::PermissionDenied => {
+            let server = Box::new(asked.server.clone());
+            match asked.was_in {
+                true => SessionError::ShutOut { server, message },
+                false => SessionError::NotLetIn { server, message },
+            }
+        }
         Code::InvalidArgument => SessionError::Invalid(message),
         Code::Aborted => SessionError::TakenOver(id()),
         Code::Unimplemented => SessionError::Foreign {
@@ -173,6 +209,7 @@ fn judge_break(status: &Status, asked: Asked<'_>) -> Verdict {
         // Also after we were in: it may be another server that answers now.
         Some(ConnectError::Untrusted(_)) => SessionError::Untrusted { server, why },
         _ if asked.was_in => return Verdict::TryAgain(why),
+        Some(ConnectError::NoDescriptors(_)) => SessionError::NoDescriptors { server, why },
         Some(ConnectError::NoTls(_)) => SessionError::NoTls { server, why },
         None if status.source().is_some() && !server.is_secure() => SessionError::Closed { server, why },
         Some(ConnectError::Unreachable(_)) | None => SessionError::NoServer { server, why },
@@ -219,7 +256,8 @@ mod tests {
         let mut torn = Status::internal("h2 protocol error");
         torn.set_source(Arc::new(std::io::Error::other("reset")));
         let full = Status::resource_exhausted("room full");
-        for status in [Status::unavailable("stopping"), Status::unknown("broken pipe"), torn, full] {
+        let slept = Status::deadline_exceeded("nothing came for 30s");
+        for status in [Status::unavailable("stopping"), Status::unknown("broken pipe"), torn, full, slept] {
             assert!(judged(&status, true).starts_with("again: "), "{status:?}");
             assert!(!judged(&status, false).starts_with("again: "), "{status:?}");
         }
@@ -229,7 +267,12 @@ mod tests {
     fn what_stays_wrong_says_what_to_do() {
         for (status, advice) in [
             (Status::already_exists("taken"), "choose another id"),
-            (Status::not_found("no such room"), "leave --room out"),
+            (
+                Status::not_found("nobody in this room is \"bob\""),
+                "is \"bob\": look at the name, and at --room",
+            ),
+            (Status::unauthenticated("it has expired"), "it has expired"),
+            (Status::permission_denied("a host ended it"), "a host ended it"),
             (Status::invalid_argument("too long"), "too long"),
             (Status::aborted("taken over"), "took over the seat of \"anna\""),
             (Status::internal("a bug"), "Internal: a bug"),
@@ -237,6 +280,18 @@ mod tests {
             for was_in in [false, true] {
                 assert!(judged(&status, was_in).contains(advice), "{}", judged(&status, was_in));
             }
+        }
+    }
+
+    #[test]
+    fn whoever_lacks_a_token_is_told_the_flag_and_whoever_was_in_is_not() {
+        for status in [Status::unauthenticated("a token"), Status::permission_denied("a token")] {
+            assert!(judged(&status, false).contains("--invite"), "{}", judged(&status, false));
+            assert!(
+                judged(&status, true).ends_with("ended the stream: a token"),
+                "{}",
+                judged(&status, true)
+            );
         }
     }
 
@@ -275,7 +330,7 @@ mod tests {
         assert!(message.contains("tessera-server") && message.contains("--server"), "{message}");
         assert!(
             judged(&Status::resource_exhausted("four are here"), false)
-                .contains("no seat in room \"main\": four are here")
+                .contains("no place in room \"main\": four are here")
         );
     }
 }

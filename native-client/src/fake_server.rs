@@ -121,15 +121,8 @@ impl Drop for FakeServer {
 }
 
 fn seat(tile_width: u32, tile_height: u32) -> Seat {
-    Seat {
-        session: SESSION.to_owned(),
-        slot: SLOT,
-        tile_width,
-        tile_height,
-        quality: 85,
-        fit: 1,
-        host: false,
-    }
+    let session = SESSION.to_owned();
+    Seat { session, slot: SLOT, tile_width, tile_height, quality: 85, fit: 1, host: false }
 }
 
 /// The answer to frame `index`, counted from 0, of a stream.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{SessionError, waiting_line};
@@ -41,9 +42,11 @@ pub async fn join(what: Join, mut progress: Progress, stop: CancellationToken) -
     let stem = format!("client_{}_frame", what.session.id.file_name().display());
     let sink = what.save_to.map(|folder| Sink::new(Target::Folder { folder, stem }));
     let mut session = Session::new(what.session, frames, stop);
-    let ended = relay(&mut session, sink, &mut progress).await;
-    if let Some(elapsed) = session.elapsed() {
-        progress.finish(&session.tally().summary(elapsed));
+    let ended = relay(&mut session, sink.as_ref(), &mut progress).await;
+    let end = Instant::now();
+    let ended = conclude(ended, sink).await;
+    if let Some(since) = session.since() {
+        progress.finish(&session.tally().summary(since, end), ended.is_ok());
     }
     session.close().await;
     ended
@@ -52,23 +55,24 @@ pub async fn join(what: Join, mut progress: Progress, stop: CancellationToken) -
 /// Carries mosaics from the session to the sink until either ends.
 async fn relay(
     session: &mut Session,
-    sink: Option<Sink>,
+    sink: Option<&Sink>,
     progress: &mut Progress,
 ) -> Result<(), SessionError> {
-    let ended = async {
-        while let Some(event) = session.next().await? {
-            match event {
-                Event::Seated(seat) => progress.state(&format!("slot {}", seat.slot)),
-                Event::Lost { why, wait } => {
-                    progress.state("reconnecting");
-                    progress.note(&waiting_line(&why, wait));
-                }
-                Event::Mosaic(mosaic) => keep(mosaic, sink.as_ref(), progress).await?,
+    while let Some(event) = session.next().await? {
+        match event {
+            Event::Seated(seat) => progress.state(&format!("slot {}", seat.slot)),
+            Event::Lost { why, wait } => {
+                progress.state("reconnecting");
+                progress.note(&waiting_line(&why, wait));
             }
+            Event::Mosaic(mosaic) => keep(mosaic, sink, progress).await?,
         }
-        Ok(())
     }
-    .await;
+    Ok(())
+}
+
+/// The one result of the session and of writing.
+async fn conclude(ended: Result<(), SessionError>, sink: Option<Sink>) -> Result<(), SessionError> {
     let Some(sink) = sink else { return ended };
     match (sink.finish().await, ended) {
         // A disk that failed is why the session ended.

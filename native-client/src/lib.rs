@@ -2,7 +2,7 @@
 //! comes back.
 //!
 //! [`session::Session`] is the call itself: one seat over as many streams as it takes. [`join`], [`watch`],
-//! [`demo`] and [`mod@bench`] are the program's commands around it; [`source`] is where frames come from, [`sink`]
+//! [`demo`], [`rule`] and [`mod@bench`] are the program's commands around it; [`source`] is where frames come from, [`sink`]
 //! where mosaics go.
 
 pub mod address;
@@ -23,6 +23,7 @@ mod link;
 mod making;
 pub mod pacing;
 pub mod progress;
+pub mod rule;
 mod server_process;
 pub mod session;
 pub mod signals;
@@ -30,6 +31,7 @@ pub mod sink;
 pub mod source;
 pub mod summary;
 pub mod tiles;
+pub mod token;
 pub mod trust;
 pub mod viewer;
 pub mod watch;

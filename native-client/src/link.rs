@@ -14,6 +14,9 @@ use crate::address::Client;
 /// Requests on their way at once: enough to hide the way to the server and back, few enough that what is
 /// seen is what was just sent.
 pub(crate) const WINDOW: usize = 4;
+/// After so long without a message comes one without a picture. The server marks whoever is silent for 3 s as stale and
+/// ends the stream after 30 s, unless it is told otherwise: this leaves room for a slow way and a shorter limit.
+pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// How long the server may take to answer a join.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -24,12 +27,14 @@ pub(crate) struct Link {
     requests: Option<mpsc::Sender<FrameRequest>>,
     responses: Streaming<FrameResponse>,
     unanswered: VecDeque<Sent>,
+    last_sent: Instant,
 }
 
 /// A request that has no response yet.
 #[derive(Debug)]
 struct Sent {
-    request: FrameRequest,
+    /// `None` is a sign of life.
+    frame: Option<FrameRequest>,
     at: Instant,
 }
 
@@ -38,6 +43,8 @@ struct Sent {
 pub(crate) struct Answer {
     pub(crate) response: FrameResponse,
     pub(crate) round_trip: Duration,
+    /// Whether it answers a frame, and not a sign of life.
+    pub(crate) is_of_frame: bool,
 }
 
 impl Link {
@@ -53,7 +60,8 @@ impl Link {
             let mut responses = client.stream_frames(ReceiverStream::new(outbound)).await?.into_inner();
             let welcome = responses.message().await?;
             let welcome = welcome.ok_or_else(|| Status::unavailable("the stream ended before it began"))?;
-            Ok((Self { requests: Some(requests), responses, unanswered: VecDeque::new() }, welcome))
+            let unanswered = VecDeque::new();
+            Ok((Self { requests: Some(requests), responses, unanswered, last_sent: Instant::now() }, welcome))
         };
         let joined = timeout(JOIN_TIMEOUT, joining).await;
         joined.unwrap_or_else(|_| Err(Status::unavailable("no answer to the join")))
@@ -69,13 +77,28 @@ impl Link {
         self.unanswered.is_empty()
     }
 
-    /// Sends `request`, for which there is room.
-    pub(crate) fn send(&mut self, request: FrameRequest) {
+    /// Sends a frame, for which there is room.
+    pub(crate) fn send(&mut self, frame: FrameRequest) {
+        self.say(frame.clone(), Some(frame));
+    }
+
+    /// Says that we live and have no new picture, for which there is room.
+    pub(crate) fn sign_of_life(&mut self) {
+        self.say(FrameRequest::default(), None);
+    }
+
+    fn say(&mut self, request: FrameRequest, frame: Option<FrameRequest>) {
         if let Some(requests) = &self.requests {
             // The channel holds a window, so only a broken stream fails here; the responses tell that.
-            drop(requests.try_send(request.clone()));
+            drop(requests.try_send(request));
         }
-        self.unanswered.push_back(Sent { request, at: Instant::now() });
+        self.last_sent = Instant::now();
+        self.unanswered.push_back(Sent { frame, at: self.last_sent });
+    }
+
+    /// When it is time for a sign of life, if nothing else is sent before.
+    pub(crate) fn quiet_until(&self) -> Instant {
+        self.last_sent + SIGN_OF_LIFE
     }
 
     /// Says that no more frames come; answers still do.
@@ -95,7 +118,8 @@ impl Link {
             Ok(Some(response)) => {
                 let sent = self.unanswered.pop_front();
                 let sent = sent.ok_or_else(|| Status::internal("more responses than requests"))?;
-                Ok(Some(Answer { response, round_trip: sent.at.elapsed() }))
+                let (round_trip, is_of_frame) = (sent.at.elapsed(), sent.frame.is_some());
+                Ok(Some(Answer { response, round_trip, is_of_frame }))
             }
             _ if self.is_done() => Ok(None),
             Ok(None) => Err(Status::unavailable("the stream ended early")),
@@ -103,8 +127,8 @@ impl Link {
         }
     }
 
-    /// What was sent and not answered, in order.
+    /// The frames that were sent and not answered, in order.
     pub(crate) fn into_unanswered(self) -> VecDeque<FrameRequest> {
-        self.unanswered.into_iter().map(|sent| sent.request).collect()
+        self.unanswered.into_iter().filter_map(|sent| sent.frame).collect()
     }
 }

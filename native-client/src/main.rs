@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use tessera_client::cli::{Cli, Command};
 use tessera_client::progress::Screen;
+use tessera_client::rule::{Act, rule};
 use tessera_client::signals::Signals;
 use tessera_client::source;
 use tessera_client::{bench::bench, demo::demo, join::join, watch::watch};
@@ -62,6 +63,9 @@ async fn run(command: Command, screen: &Screen, stop: CancellationToken) -> anyh
         }
         Command::Watch(args) => watch(args.resolve(), screen.progress(""), stop).await?,
         Command::Demo(args) => demo(args.resolve()?, screen, stop).await?,
+        Command::Kick(args) => rule(args.resolve(), screen, stop).await?,
+        Command::Lock(args) => rule(args.resolve(Act::Lock), screen, stop).await?,
+        Command::Unlock(args) => rule(args.resolve(Act::Unlock), screen, stop).await?,
         Command::Bench(args) => bench(args.resolve()?, screen, stop).await?,
     }
     Ok(())

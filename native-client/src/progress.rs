@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 use crate::summary::Summary;
 
+/// Without a terminal a line comes with the first mosaic, and then one each so often.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// Mosaics over which the rate is measured: about a second of video.
 const RATE_WINDOW: usize = 32;
 
@@ -70,7 +72,13 @@ impl Screen {
     /// the only one.
     pub fn progress(&self, label: &str) -> Progress {
         let bar = self.bars.as_ref().map(|bars| bars.add(counter(label)));
-        Progress { screen: self.clone(), label: label.to_owned(), bar, recent: VecDeque::new() }
+        Progress {
+            screen: self.clone(),
+            label: label.to_owned(),
+            bar,
+            recent: VecDeque::new(),
+            next_line: None,
+        }
     }
 }
 
@@ -94,6 +102,8 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     /// When the latest mosaics came.
     recent: VecDeque<Instant>,
+    /// When the next line is due; before the first one it is none.
+    next_line: Option<Instant>,
 }
 
 impl Progress {
@@ -107,7 +117,8 @@ impl Progress {
 
     /// Mosaic `number` came, `round_trip` after its frame went, if it was an answer.
     pub fn received(&mut self, number: u64, round_trip: Option<Duration>) {
-        self.recent.push_back(Instant::now());
+        let now = Instant::now();
+        self.recent.push_back(now);
         if self.recent.len() > RATE_WINDOW {
             self.recent.pop_front();
         }
@@ -116,26 +127,29 @@ impl Progress {
                 bar.set_position(number);
                 bar.set_message(self.message(round_trip));
             }
-            None if self.label.is_empty() => self.screen.result(&format!("Received result {number}")),
-            None => self.screen.result(&format!("{}: Received result {number}", self.label)),
+            None if self.next_line.is_none_or(|due| now >= due) => {
+                self.next_line = Some(now + LINE_INTERVAL);
+                self.screen.result(&self.labelled(&format!("mosaic {number}: {}", self.message(round_trip))));
+            }
+            None => {}
         }
     }
 
+    /// The latest rate and round trip, as far as there are any.
     fn message(&self, round_trip: Option<Duration>) -> String {
-        let rate = format!("{:.1} fps", rate(&self.recent));
-        match round_trip {
-            Some(round_trip) => format!("{rate}, {:.1} ms", round_trip.as_secs_f64() * 1000.0),
-            None => rate,
-        }
+        let rate = rate(&self.recent).map(|rate| format!("{rate:.1} fps"));
+        let time = round_trip.map(|time| format!("{:.1} ms", time.as_secs_f64() * 1000.0));
+        [rate, time].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    /// `line`, so that it is told from other clients' lines.
+    fn labelled(&self, line: &str) -> String {
+        if self.label.is_empty() { line.to_owned() } else { format!("{}: {line}", self.label) }
     }
 
     /// Something that people should know.
     pub fn note(&self, line: &str) {
-        if self.label.is_empty() {
-            self.screen.note(line);
-        } else {
-            self.screen.note(&format!("{}: {line}", self.label));
-        }
+        self.screen.note(&self.labelled(line));
     }
 
     /// What is going on now, beside the bar.
@@ -145,12 +159,12 @@ impl Progress {
         }
     }
 
-    /// The end: the bar stays as it is, and `summary` stands with the results.
-    pub fn finish(&self, summary: &Summary<'_>) {
+    /// The end, good or not: the bar stays as it is, and `summary` stands with the results.
+    pub fn finish(&self, summary: &Summary<'_>, is_good: bool) {
         if let Some(bar) = &self.bar {
             bar.abandon();
         }
-        let heading = if self.label.is_empty() { "Done" } else { &self.label };
+        let heading = self.labelled(if is_good { "Done" } else { "Until the error" });
         self.screen.result(&format!("{heading}:\n{summary}"));
     }
 }
@@ -164,11 +178,10 @@ impl Drop for Progress {
     }
 }
 
-/// Mosaics a second over `times`.
-fn rate(times: &VecDeque<Instant>) -> f64 {
-    let (Some(first), Some(last)) = (times.front(), times.back()) else { return 0.0 };
-    let seconds = last.duration_since(*first).as_secs_f64();
-    if seconds > 0.0 { (times.len() - 1) as f64 / seconds } else { 0.0 }
+/// Mosaics a second over `times`; one alone has no rate.
+fn rate(times: &VecDeque<Instant>) -> Option<f64> {
+    let seconds = times.back()?.duration_since(*times.front()?).as_secs_f64();
+    (seconds > 0.0).then(|| (times.len() - 1) as f64 / seconds)
 }
 
 #[cfg(test)]
@@ -179,8 +192,8 @@ mod tests {
     fn the_rate_is_that_of_the_latest_mosaics() {
         let start = Instant::now();
         let times = (0..11).map(|n| start + Duration::from_millis(50) * n).collect();
-        assert!((rate(&times) - 20.0).abs() < 1e-9);
-        assert!(rate(&VecDeque::new()).abs() < 1e-9);
-        assert!(rate(&VecDeque::from([start])).abs() < 1e-9);
+        assert!((rate(&times).unwrap() - 20.0).abs() < 1e-9);
+        assert_eq!(rate(&VecDeque::new()), None);
+        assert_eq!(rate(&VecDeque::from([start])), None);
     }
 }

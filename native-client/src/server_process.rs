@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::net::lookup_host;
+use tokio::net::{TcpListener, lookup_host};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
@@ -46,6 +46,12 @@ pub enum ServerProcessError {
         /// What the system said.
         error: io::Error,
     },
+    /// Somebody else listens there.
+    #[error(
+        "{0} is taken: a server may be running already; leave --with-server out to use it, or name another port with \
+         --server http://127.0.0.1:PORT"
+    )]
+    Taken(String),
     /// It did not get ready.
     #[error("the server did not listen within {} s{last}", START_TIMEOUT.as_secs())]
     Silent {
@@ -82,10 +88,18 @@ pub(crate) struct ServerProcess<L> {
 }
 
 impl<L: FnMut(&str)> ServerProcess<L> {
-    /// Starts the `tessera-server` that stands beside this program, to listen at `address`.
-    pub(crate) async fn beside_us(address: &ServerAddress, log: L) -> Result<Self, ServerProcessError> {
+    /// Starts the `tessera-server` that stands beside this program, to listen at `address`, with `flags`.
+    pub(crate) async fn beside_us(
+        address: &ServerAddress,
+        flags: &[&str],
+        log: L,
+    ) -> Result<Self, ServerProcessError> {
         let program = program().map_err(ServerProcessError::Folder)?;
-        let args = listen_args(address).await.map_err(ServerProcessError::Address)?;
+        if is_taken(address).await {
+            return Err(ServerProcessError::Taken(address.authority().to_owned()));
+        }
+        let mut args = listen_args(address).await.map_err(ServerProcessError::Address)?;
+        args.extend(flags.iter().map(|&flag| flag.to_owned()));
         Self::start(&program, &args, log).await
     }
 
@@ -198,6 +212,12 @@ fn program() -> io::Result<PathBuf> {
     Ok(env::current_exe()?.with_file_name(name))
 }
 
+/// Whether somebody listens there already.
+async fn is_taken(server: &ServerAddress) -> bool {
+    let bound = TcpListener::bind(server.authority()).await;
+    bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
 /// What makes the server listen where the clients look: nothing if that is where it listens anyway. A name becomes
 /// an address, one of IPv4 if it has one, as every machine speaks that.
 async fn listen_args(server: &ServerAddress) -> io::Result<Vec<String>> {
@@ -235,6 +255,19 @@ mod tests {
             let args = listen_args(&address.parse().unwrap()).await.unwrap();
             assert_eq!(args, ["--listen", "127.0.0.1:7000"]);
         }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_an_error_that_names_both_ways_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let taken = ServerProcess::beside_us(&address.parse().unwrap(), &[], |_| {}).await.err().unwrap();
+        let message = taken.to_string();
+        for part in [address.as_str(), "leave --with-server out", "--server http://127.0.0.1:PORT"] {
+            assert!(message.contains(part), "{message}");
+        }
+        drop(listener);
+        assert!(!is_taken(&address.parse().unwrap()).await);
     }
 
     #[tokio::test]

@@ -86,6 +86,8 @@ pub struct Session {
     seat: Option<Seated>,
     sequence: u64,
     tally: Tally,
+    /// What the server said of the last frame that it could not use.
+    last_refusal: Option<String>,
     backoff: Backoff,
 }
 
@@ -115,6 +117,8 @@ enum Happened {
     Answer(Result<Option<Answer>, Status>),
     Frame(Option<Result<DueFrame, FramesError>>),
     Made(Result<FrameRequest, FramesError>),
+    /// Nothing was sent for a while.
+    Quiet,
     Stop,
     TimeOver,
 }
@@ -133,6 +137,7 @@ impl Session {
             seat: None,
             sequence: 0,
             tally: Tally::of_participant(),
+            last_refusal: None,
             backoff: Backoff::new(),
         }
     }
@@ -142,9 +147,9 @@ impl Session {
         &self.tally
     }
 
-    /// How long ago the seat was first taken, if it was.
-    pub fn elapsed(&self) -> Option<Duration> {
-        self.seat.as_ref().map(|seated| seated.since.elapsed())
+    /// When the seat was first taken, if it was.
+    pub fn since(&self) -> Option<Instant> {
+        self.seat.as_ref().map(|seated| seated.since)
     }
 
     /// What happens next; `None` when everything was sent and answered, or the session was stopped.
@@ -245,8 +250,17 @@ impl Session {
             Verdict::TryAgain(why) => {
                 Err(SessionError::Lost { server: Box::new(self.config.server.clone()), why })
             }
+            Verdict::GiveUp(SessionError::Invalid(message)) => Err(self.invalid(message)),
             Verdict::GiveUp(error) => Err(error),
         }
+    }
+
+    /// The server took nothing more: if it was the frames, it has said why before.
+    fn invalid(&self, message: String) -> SessionError {
+        SessionError::Invalid(match &self.last_refusal {
+            Some(refusal) => format!("{message}; the last one because: {refusal}"),
+            None => message,
+        })
     }
 
     fn foreign(&self, what: &str) -> SessionError {
@@ -263,7 +277,7 @@ impl Session {
             Happened::Answer(Ok(Some(answer))) => {
                 let mosaic = self.received(answer)?;
                 self.stay(link, end);
-                return Ok(Some(Event::Mosaic(mosaic)));
+                return Ok(mosaic.map(Event::Mosaic));
             }
             Happened::Answer(Ok(None)) | Happened::TimeOver => return Ok(None),
             // The stream broke while the user waits for its end: that is it, then.
@@ -276,6 +290,7 @@ impl Session {
             Happened::Frame(Some(Err(error))) => self.end_frames(Some(error)),
             Happened::Frame(None) => self.end_frames(None),
             Happened::Made(request) => self.send(&mut link, request),
+            Happened::Quiet => link.sign_of_life(),
             Happened::Stop => {
                 link.half_close();
                 self.stay(link, Some(Instant::now() + STOP_TIMEOUT));
@@ -296,7 +311,10 @@ impl Session {
     /// Waits for whatever comes first. Nothing is lost of what comes later.
     async fn wait(&mut self, link: &mut Link, end: Option<Instant>) -> Happened {
         let stopping = end.is_some();
-        let may_make = !stopping && link.has_room() && self.making.is_idle();
+        let may_say = !stopping && link.has_room();
+        // The next frame may take the last room while it is made: a sign of life must not.
+        let (may_make, may_sign) = (may_say && self.making.is_idle(), may_say && link.is_answered());
+        let quiet_until = link.quiet_until();
         tokio::select! {
             biased;
             () = self.stop.cancelled(), if !stopping => Happened::Stop,
@@ -304,24 +322,30 @@ impl Session {
             answer = link.next() => Happened::Answer(answer),
             made = self.making.done(), if !stopping => Happened::Made(made),
             frame = next_frame(&mut self.frames), if may_make => Happened::Frame(frame),
+            () = sleep_until(quiet_until), if may_sign => Happened::Quiet,
         }
     }
 
-    /// Counts an answer and takes its news.
-    fn received(&mut self, answer: Answer) -> Result<Mosaic, SessionError> {
-        let Answer { response, round_trip } = answer;
+    /// Counts an answer and takes its news; one to a sign of life is no mosaic of a frame.
+    fn received(&mut self, answer: Answer) -> Result<Option<Mosaic>, SessionError> {
+        let Answer { response, round_trip, is_of_frame } = answer;
         if let Some(seat) = response.seat {
             self.learn(seat)?;
         }
         // The connection carries frames again: the next break starts with a short wait.
         self.backoff = Backoff::new();
-        self.tally.add_mosaic(response.frame_data.len());
+        if !is_of_frame {
+            return Ok(None);
+        }
+        self.tally.add_mosaic(response.frame_data.len(), Instant::now());
         self.tally.add_round_trip(round_trip);
         let refusal = response.refusal.map(|refusal| {
             let is_new = self.tally.add_refusal(refusal.reason());
+            self.last_refusal = Some(refusal.message.clone());
             (refusal, is_new)
         });
-        Ok(Mosaic { number: self.tally.received(), jpeg: response.frame_data, round_trip, refusal })
+        let number = self.tally.received();
+        Ok(Some(Mosaic { number, jpeg: response.frame_data, round_trip, refusal }))
     }
 
     fn end_frames(&mut self, error: Option<FramesError>) {

@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use tessera_wire::refusal::Reason;
+use tokio::time::Instant;
 
 /// The longest round trip that is told from longer ones, in microseconds: a minute.
 const LONGEST_ROUND_TRIP_US: u64 = 60_000_000;
+
+/// The shortest time of which a rate is told: a few mosaics are early or late by as much as lies between two.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// What has happened so far.
 #[derive(Debug)]
@@ -16,6 +20,8 @@ pub struct Tally {
     sends: bool,
     sent: u64,
     received: u64,
+    /// When the first mosaic came.
+    first_at: Option<Instant>,
     refusals: BTreeMap<&'static str, u64>,
     reconnects: u64,
     bytes_up: u64,
@@ -34,6 +40,7 @@ impl Tally {
             sends: true,
             sent: 0,
             received: 0,
+            first_at: None,
             refusals: BTreeMap::new(),
             reconnects: 0,
             bytes_up: 0,
@@ -75,8 +82,9 @@ impl Tally {
         self.bytes_up += bytes as u64;
     }
 
-    pub(crate) fn add_mosaic(&mut self, bytes: usize) {
+    pub(crate) fn add_mosaic(&mut self, bytes: usize, at: Instant) {
         self.received += 1;
+        self.first_at.get_or_insert(at);
         self.bytes_down += bytes as u64;
     }
 
@@ -95,9 +103,15 @@ impl Tally {
         *count == 1
     }
 
-    /// The figures after `elapsed`.
-    pub fn summary(&self, elapsed: Duration) -> Summary<'_> {
-        Summary { tally: self, elapsed }
+    /// The figures of the time from `since` to `end`.
+    pub fn summary(&self, since: Instant, end: Instant) -> Summary<'_> {
+        Summary { tally: self, elapsed: end.saturating_duration_since(since), rate: self.rate(end) }
+    }
+
+    /// Mosaics a second from the first one on; none where that is too short a time to say.
+    fn rate(&self, end: Instant) -> Option<f64> {
+        let time = end.saturating_duration_since(self.first_at?);
+        (time >= SHORTEST).then(|| (self.received - 1) as f64 / time.as_secs_f64())
     }
 
     /// A round trip that `percent` of all did not exceed, in milliseconds.
@@ -111,6 +125,7 @@ impl Tally {
 pub struct Summary<'a> {
     tally: &'a Tally,
     elapsed: Duration,
+    rate: Option<f64>,
 }
 
 impl fmt::Display for Summary<'_> {
@@ -132,9 +147,11 @@ impl fmt::Display for Summary<'_> {
             let [p50, p95, p99] = [50.0, 95.0, 99.0].map(|percent| tally.round_trip_ms(percent));
             writeln!(f, "  round trip        p50 {p50:.1} ms, p95 {p95:.1} ms, p99 {p99:.1} ms")?;
         }
-        let seconds = self.elapsed.as_secs_f64();
-        let rate = if seconds > 0.0 { tally.received as f64 / seconds } else { 0.0 };
-        write!(f, "  time              {seconds:.1} s, {rate:.1} mosaics a second")
+        write!(f, "  time              {:.1} s", self.elapsed.as_secs_f64())?;
+        match self.rate {
+            Some(rate) => write!(f, ", {rate:.1} mosaics a second"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -171,32 +188,46 @@ mod tests {
     #[test]
     fn a_summary_has_all_figures() {
         let mut tally = Tally::of_participant();
-        for n in 1..=100 {
+        let begin = Instant::now();
+        for n in 1..=101 {
             tally.add_frame();
             tally.add_bytes_up(10_000);
-            tally.add_mosaic(50_000);
-            tally.add_round_trip(Duration::from_millis(n));
+            tally.add_mosaic(49_900, begin + Duration::from_millis(40) * (n - 1));
+            tally.add_round_trip(Duration::from_millis(n.into()));
         }
         assert!(tally.add_refusal(Reason::Malformed));
         assert!(!tally.add_refusal(Reason::Malformed));
         assert!(tally.add_refusal(Reason::NotJpeg));
         tally.add_reconnect();
-        let text = tally.summary(Duration::from_secs(4)).to_string();
-        let expected = "  frames sent       100\n  \
-             mosaics received  100\n  \
+        let text = tally.summary(begin, begin + Duration::from_secs(4)).to_string();
+        let expected = "  frames sent       101\n  \
+             mosaics received  101\n  \
              frames refused    3 (MALFORMED 2, NOT_JPEG 1)\n  \
              reconnects        1\n  \
              pictures up       1.0 MB\n  \
              pictures down     5.0 MB\n  \
-             round trip        p50 50.0 ms, p95 95.0 ms, p99 99.0 ms\n  \
+             round trip        p50 51.0 ms, p95 96.1 ms, p99 100.0 ms\n  \
              time              4.0 s, 25.0 mosaics a second";
         assert_eq!(text, expected);
     }
 
     #[test]
     fn a_spectators_summary_says_nothing_of_sending() {
-        let text = Tally::of_spectator().summary(Duration::ZERO).to_string();
+        let now = Instant::now();
+        let text = Tally::of_spectator().summary(now, now).to_string();
         assert!(["sent", "refused", "up", "round trip"].iter().all(|word| !text.contains(word)), "{text}");
-        assert!(text.contains("0.0 mosaics a second"), "{text}");
+    }
+
+    #[test]
+    fn a_rate_counts_the_times_between_mosaics_and_a_moment_has_none() {
+        let begin = Instant::now();
+        let mut tally = Tally::of_spectator();
+        let after = |ms| begin + Duration::from_millis(ms);
+        (0..10).for_each(|n| tally.add_mosaic(1, after(500 + 100 * n)));
+        let text = tally.summary(begin, after(1400)).to_string();
+        assert!(text.ends_with("time              1.4 s"), "{text}");
+        tally.add_mosaic(1, after(1500));
+        let text = tally.summary(begin, after(1500)).to_string();
+        assert!(text.ends_with("1.5 s, 10.0 mosaics a second"), "{text}");
     }
 }

@@ -74,9 +74,9 @@ impl Viewer {
         &self.tally
     }
 
-    /// How long ago the first stream began, if one did.
-    pub fn elapsed(&self) -> Option<Duration> {
-        self.since.map(|since| since.elapsed())
+    /// When the first stream began, if one did.
+    pub fn since(&self) -> Option<Instant> {
+        self.since
     }
 
     /// Waits until somebody says stop.
@@ -153,7 +153,7 @@ impl Viewer {
         if response.frame_data.is_empty() {
             return None;
         }
-        self.tally.add_mosaic(response.frame_data.len());
+        self.tally.add_mosaic(response.frame_data.len(), Instant::now());
         Some(View::Mosaic(self.tally.received(), response.frame_data))
     }
 
@@ -211,10 +211,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_room_that_is_not_there_is_an_error() {
-        let server = FakeServer::start([Act::Deny(Status::not_found("no such room"))]);
+    async fn a_room_that_is_private_is_an_error() {
+        let server = FakeServer::start([Act::Deny(Status::unauthenticated("this server is private"))]);
         let mut viewer = Viewer::new(config(&server), CancellationToken::new());
-        assert!(matches!(viewer.next().await, Err(SessionError::NoRoom(_))));
+        assert!(matches!(viewer.next().await, Err(SessionError::NotLetIn { .. })));
     }
 
     #[tokio::test]

@@ -39,9 +39,10 @@ pub async fn watch(what: Watch, mut progress: Progress, stop: CancellationToken)
     let mut viewer = Viewer::new(what.viewer, stop);
     let limits = Limits { time: what.time, mosaics: what.max_frames };
     let ended = view(&mut viewer, limits, sink.as_ref(), &mut progress).await;
+    let end = Instant::now();
     let ended = conclude(ended, sink).await;
-    if let Some(elapsed) = viewer.elapsed() {
-        progress.finish(&viewer.tally().summary(elapsed));
+    if let Some(since) = viewer.since() {
+        progress.finish(&viewer.tally().summary(since, end), ended.is_ok());
     }
     ended
 }

@@ -14,7 +14,7 @@ use image::imageops::{FilterType, overlay, resize};
 use image::{GrayImage, Luma as Gray};
 use support::{
     FAST, FRAMES, Luma, RealServer, clip, decoded_by_ffmpeg, figure, psnr, run, session_config, silent,
-    skipped, stderr, stdout, within,
+    skipped, stderr, stdout, watch, within,
 };
 use tessera_client::frames::Playback;
 use tessera_client::join::{Join, join};
@@ -22,11 +22,8 @@ use tessera_client::pacing::Pace;
 use tessera_client::progress::{Results, Screen};
 use tessera_client::source::{Content, SourceSpec};
 use tessera_server_core::CancellationToken;
-use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
-use tessera_wire::{FrameResponse, WatchMosaicRequest};
+use tessera_wire::FrameResponse;
 use tokio::task::JoinSet;
-use tonic::Streaming;
-use tonic::transport::Endpoint;
 
 /// The file of mosaic `number` that client `client` saves.
 fn saved(folder: &Path, client: usize, number: usize) -> PathBuf {
@@ -44,7 +41,6 @@ async fn send_whole_clip(server: SocketAddr, folder: PathBuf, number: usize) {
     assert_eq!(figure(&summary, "frames sent"), frames, "{id}");
     assert_eq!(figure(&summary, "mosaics received"), frames, "{id}");
     assert_eq!(figure(&summary, "frames refused"), 0, "{id}");
-    assert_eq!(summary.matches("Received result ").count(), frames, "{id}");
 }
 
 /// The work of all `jobs`, side by side.
@@ -138,13 +134,6 @@ async fn send(server: SocketAddr, folder: PathBuf, number: usize, playback: Play
     };
     let progress = Screen::new(Results::Nowhere).progress("");
     within(join(what, progress, CancellationToken::new())).await.unwrap();
-}
-
-/// What a spectator gets, from the first mosaic on.
-async fn watch(server: SocketAddr) -> Streaming<FrameResponse> {
-    let channel = Endpoint::from_shared(format!("http://{server}")).unwrap().connect().await.unwrap();
-    let mut client = VideoProcessingServiceClient::new(channel);
-    within(client.watch_mosaic(WatchMosaicRequest::default())).await.unwrap().into_inner()
 }
 
 /// The mosaic as it is.

@@ -5,11 +5,13 @@ mod support;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
 
-use support::{FAST, RealServer, clip, decoded_by_ffmpeg, program, run, showing, skipped, stderr, within};
+use support::{
+    FAST, RealServer, clip, decoded_by_ffmpeg, program, run, showing, signal, skipped, stderr, stdout,
+    wait_for, within,
+};
 use tessera_wire::WatchMosaicRequest;
 use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
-use tokio::process::ChildStdout;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 /// An address where nobody listens.
 fn nobody() -> String {
@@ -56,7 +58,6 @@ async fn whom_the_room_does_not_take_is_exit_code_1_and_told_what_to_do() {
     let join = ["join", "client1", "test-pattern", "--no-save", "--server", &address];
     let _seated = showing(server.address, "client1", FAST).await;
     let taken = run(join).await;
-    let attic = run([&join[..], &["--room", "attic"]].concat()).await;
     let mut others = Vec::new();
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
     let mut grpc = VideoProcessingServiceClient::new(within(endpoint.connect()).await.unwrap());
@@ -67,8 +68,7 @@ async fn whom_the_room_does_not_take_is_exit_code_1_and_told_what_to_do() {
     let full = run(["join", "one more", "test-pattern", "--no-save", "--server", &address]).await;
     for (output, advice) in [
         (taken, "the id \"client1\" is taken in room \"main\": choose another id"),
-        (attic, "no room \"attic\": leave --room out"),
-        (full, "no seat in room \"main\""),
+        (full, "no place in room \"main\""),
     ] {
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
         assert!(stderr(&output).contains(advice), "{}", stderr(&output));
@@ -114,18 +114,6 @@ async fn a_reader_that_has_seen_enough_is_no_error() {
     assert!(!stderr(&output).contains("error"), "{}", stderr(&output));
 }
 
-/// Reads on until a line contains `what`.
-async fn wait_for(lines: &mut Lines<BufReader<ChildStdout>>, what: &str) -> Vec<String> {
-    let mut read = Vec::new();
-    while let Some(line) = within(lines.next_line()).await.unwrap() {
-        read.push(line);
-        if read.last().is_some_and(|line| line.contains(what)) {
-            return read;
-        }
-    }
-    panic!("it ended before \"{what}\": {read:?}");
-}
-
 #[cfg(unix)]
 #[tokio::test]
 async fn ctrl_c_ends_a_join_with_a_summary_in_which_every_frame_was_answered() {
@@ -135,10 +123,35 @@ async fn ctrl_c_ends_a_join_with_a_summary_in_which_every_frame_was_answered() {
     let args = ["join", "a", clip.to_str().unwrap(), "--loop", "--no-save", "--server", &address];
     let mut join = program(args).spawn().unwrap();
     let mut lines = BufReader::new(join.stdout.take().unwrap()).lines();
-    wait_for(&mut lines, "Received result 5").await;
-    let id = rustix::process::Pid::from_raw(join.id().unwrap().cast_signed()).unwrap();
-    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
-    let summary = wait_for(&mut lines, "mosaics a second").await.join("\n");
+    wait_for(&mut lines, "mosaic 1:").await;
+    signal(&join, rustix::process::Signal::INT);
+    let summary = wait_for(&mut lines, "  time  ").await.join("\n");
     assert_eq!(support::figure(&summary, "frames sent"), support::figure(&summary, "mosaics received"));
     assert_eq!(within(join.wait()).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn mosaics_that_cannot_be_written_are_an_error_and_nothing_is_done() {
+    let server = RealServer::start();
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("file");
+    std::fs::write(&file, "no folder").unwrap();
+    let (address, out) = (server.address.to_string(), file.join("in it"));
+    let args = ["join", "a", "test-pattern", "--max-frames", "3", "--out", out.to_str().unwrap()];
+    let output = run([&args[..], &["--server", &address]].concat()).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot be written"), "{}", stderr(&output));
+    assert!(!stdout(&output).contains("Done"), "{}", stdout(&output));
+}
+
+#[tokio::test]
+async fn without_a_terminal_a_mosaic_is_no_line() {
+    let server = RealServer::start();
+    let address = server.address.to_string();
+    let args = ["demo", "test-pattern", "--no-save", "--fps", "max", "--max-frames", "200"];
+    let output = run([&args[..], &["--server", &address]].concat()).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    assert_eq!(said.matches("client1: mosaic ").count(), 1, "{said}");
+    assert!(said.contains("client1: Done:") && said.contains("mosaics received  200"), "{said}");
 }

@@ -31,7 +31,9 @@ impl Clock {
 /// Where a measurement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
-    /// Nothing counts yet.
+    /// Some have not come yet: those who have say that they live, and no more.
+    Gathering,
+    /// All are in and send; nothing counts yet.
     WarmUp,
     /// Everything counts.
     Measuring,
@@ -45,12 +47,17 @@ pub(super) struct Phases(watch::Receiver<Phase>);
 
 impl Phases {
     pub(super) fn new() -> (watch::Sender<Phase>, Self) {
-        let (sender, receiver) = watch::channel(Phase::WarmUp);
+        let (sender, receiver) = watch::channel(Phase::Gathering);
         (sender, Self(receiver))
     }
 
     pub(super) fn counts(&self) -> bool {
         *self.0.borrow() == Phase::Measuring
+    }
+
+    /// Waits until all are in.
+    pub(super) async fn begun(&mut self) {
+        drop(self.0.wait_for(|phase| *phase > Phase::Gathering).await);
     }
 
     /// Waits for the end, which is also there when nobody measures any more.

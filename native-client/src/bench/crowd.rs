@@ -1,10 +1,11 @@
 //! Everybody who loads the server: come in, run, are counted.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tessera_wire::Refusal;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
 
@@ -35,6 +36,8 @@ pub(super) struct Common {
     pub(super) reel: Arc<Reel>,
     pub(super) clock: Clock,
     pub(super) max_fps: Option<u32>,
+    /// Why a frame was refused, of whomever it was: all send the same.
+    last_refusal: Arc<Mutex<Option<String>>>,
     pace: Pace,
     publishers: u32,
 }
@@ -56,8 +59,26 @@ impl Common {
         Beat::new(self.pace, self.reel.frame_rate(), number, self.publishers)
     }
 
+    /// What it means that somebody does not get in.
     pub(super) fn failure(&self, status: &Status, room: &Room) -> BenchError {
-        BenchError::of(status, &self.server, room)
+        BenchError::of_join(status, &self.server, room)
+    }
+
+    /// What it means that the stream of somebody who was in has ended.
+    pub(super) fn end(&self, status: &Status, room: &Room) -> BenchError {
+        BenchError::of_end(status, &self.server, room, self.last_refusal().as_deref())
+    }
+
+    /// Remembers why a frame was refused.
+    pub(super) fn note(&self, refusal: Option<&Refusal>) {
+        if let Some(refusal) = refusal {
+            let mut last = self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = Some(refusal.message.clone());
+        }
+    }
+
+    fn last_refusal(&self) -> Option<String> {
+        self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn silence(&self, who: &str, time: Duration) -> BenchError {
@@ -97,19 +118,20 @@ impl Crowd {
             reel: Arc::new(Reel::open(load.source.clone(), load.frame_size).await?),
             clock: Clock::start(),
             max_fps: load.max_fps,
+            last_refusal: Arc::default(),
             pace: load.pace,
             publishers: load.publishers,
         };
         let (phase, phases) = Phases::new();
-        let mut joined = Joined { common, phases, waiting: Vec::new() };
+        let mut joined = Joined { common, phases, running: JoinSet::new() };
         joined.publishers(load).await?;
         joined.viewers(load).await?;
-        let running = joined.run();
-        Ok(Self { load: load.clone(), process, phase, running, memory_before })
+        Ok(Self { load: load.clone(), process, phase, running: joined.running, memory_before })
     }
 
-    /// Counts for `time`, then ends everybody.
+    /// Lets all send, counts for `time`, then ends everybody.
     pub(super) async fn measure(mut self, time: Duration) -> Result<BenchResult, BenchError> {
+        self.phase.send_replace(Phase::WarmUp);
         self.wait(WARM_UP).await?;
         let usage_before = self.process.map(Process::usage).transpose()?;
         let begin = Instant::now();
@@ -135,9 +157,7 @@ impl Crowd {
     async fn wait(&mut self, time: Duration) -> Result<(), BenchError> {
         tokio::select! {
             () = sleep(time) => Ok(()),
-            Some(ended) = self.running.join_next() => {
-                Err(ended.map_err(|_| BenchError::Crashed)?.err().unwrap_or(BenchError::Crashed))
-            }
+            Some(ended) = self.running.join_next() => Err(failure_of(ended)),
         }
     }
 
@@ -159,37 +179,38 @@ impl Crowd {
     }
 }
 
-/// Somebody who is in and does not run yet.
-enum Waiting {
-    Publisher(Publisher),
-    Pusher(Pusher),
-    Holder(super::pusher::Holder),
-    Watcher(Watcher),
+/// Why somebody has ended before it is over.
+fn failure_of(ended: Result<Result<(Role, Figures), BenchError>, JoinError>) -> BenchError {
+    ended.map_or(BenchError::Crashed, |ended| ended.err().unwrap_or(BenchError::Crashed))
 }
 
-/// Those who are in.
+/// Those who are in. Each runs from then on, so that nobody is silent while others come.
 struct Joined {
     common: Common,
     phases: Phases,
-    waiting: Vec<Waiting>,
+    running: Running,
 }
 
 impl Joined {
     /// One after the other, so that places are the same in every run.
     async fn publishers(&mut self, load: &Load) -> Result<(), BenchError> {
         for number in 0..load.publishers {
-            let (common, room) = (&self.common, room(number, load));
+            let (common, room) = (self.common.clone(), load.rooms.of(number));
             match load.up {
                 Up::Stream => {
-                    self.waiting.push(Waiting::Publisher(Publisher::join(common, room, number).await?));
+                    let publisher = self.unless_ended(Publisher::join(&common, room, number)).await?;
+                    self.run(Role::Publisher, |common, phases| publisher.run(common, phases));
                 }
                 Up::Push => {
-                    let (pusher, watcher) = Pusher::join(common, room, number).await?;
-                    self.waiting.extend([Waiting::Pusher(pusher), Waiting::Watcher(watcher)]);
+                    let (pusher, watcher) = self.unless_ended(Pusher::join(&common, room, number)).await?;
+                    self.run(Role::Publisher, |common, phases| pusher.run(common, phases));
+                    self.run(Role::Viewer, |common, phases| watcher.run(common, phases));
                 }
                 Up::BlindPush => {
-                    let (pusher, holder) = Pusher::join_blind(common, room, number).await?;
-                    self.waiting.extend([Waiting::Pusher(pusher), Waiting::Holder(holder)]);
+                    let joining = Pusher::join_blind(&common, room, number);
+                    let (pusher, holder) = self.unless_ended(joining).await?;
+                    self.run(Role::Publisher, |common, phases| pusher.run(common, phases));
+                    self.run(Role::Publisher, |common, phases| holder.run(common, phases));
                 }
             }
         }
@@ -200,48 +221,46 @@ impl Joined {
         let mut coming = JoinSet::new();
         for number in 0..load.viewers {
             if coming.len() == AT_ONCE {
-                self.welcome(coming.join_next().await)?;
+                self.welcome(&mut coming).await?;
             }
-            let (common, room) = (self.common.clone(), room(number, load));
+            let (common, room) = (self.common.clone(), load.rooms.of(number));
             coming.spawn(async move { Watcher::spectate(&common, room).await });
         }
-        while let Some(viewer) = coming.join_next().await {
-            self.welcome(Some(viewer))?;
+        while !coming.is_empty() {
+            self.welcome(&mut coming).await?;
         }
         Ok(())
     }
 
-    fn welcome(
+    /// Waits for the next viewer.
+    async fn welcome(&mut self, coming: &mut JoinSet<Result<Watcher, BenchError>>) -> Result<(), BenchError> {
+        let next = async {
+            let come = coming.join_next().await.transpose().map_err(|_| BenchError::Crashed)?;
+            come.transpose()
+        };
+        if let Some(watcher) = self.unless_ended(next).await? {
+            self.run(Role::Viewer, |common, phases| watcher.run(common, phases));
+        }
+        Ok(())
+    }
+
+    /// What `coming` comes to, unless somebody who is in ends before.
+    async fn unless_ended<T>(
         &mut self,
-        viewer: Option<Result<Result<Watcher, BenchError>, tokio::task::JoinError>>,
-    ) -> Result<(), BenchError> {
-        if let Some(viewer) = viewer {
-            self.waiting.push(Waiting::Watcher(viewer.map_err(|_| BenchError::Crashed)??));
+        coming: impl Future<Output = Result<T, BenchError>>,
+    ) -> Result<T, BenchError> {
+        let is_first = self.running.is_empty();
+        tokio::select! {
+            come = coming => come.map_err(|error| if is_first { error } else { error.after_others() }),
+            Some(ended) = self.running.join_next() => Err(failure_of(ended)),
         }
-        Ok(())
     }
 
-    fn run(self) -> Running {
-        let mut running = JoinSet::new();
-        for one in self.waiting {
-            let (common, phases) = (self.common.clone(), self.phases.clone());
-            running.spawn(async move {
-                Ok(match one {
-                    Waiting::Publisher(one) => (Role::Publisher, one.run(common, phases).await?),
-                    Waiting::Pusher(one) => (Role::Publisher, one.run(common, phases).await?),
-                    Waiting::Holder(one) => (Role::Publisher, one.run(common, phases).await?),
-                    Waiting::Watcher(one) => (Role::Viewer, one.run(common, phases).await?),
-                })
-            });
-        }
-        running
-    }
-}
-
-/// The room of the one with this number: `main`, `main-2` and so on in turn.
-fn room(number: u32, load: &Load) -> Room {
-    match number % load.rooms {
-        0 => Room::default(),
-        other => format!("main-{}", other + 1).parse().unwrap_or_default(),
+    fn run<F>(&mut self, role: Role, runs: impl FnOnce(Common, Phases) -> F)
+    where
+        F: Future<Output = Result<Figures, BenchError>> + Send + 'static,
+    {
+        let runs = runs(self.common.clone(), self.phases.clone());
+        self.running.spawn(async move { Ok((role, runs.await?)) });
     }
 }

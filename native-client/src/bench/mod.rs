@@ -24,9 +24,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
+use tessera_wire::NameError;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::address::ServerAddress;
 use crate::error::{Asked, SessionError, Verdict, judge};
@@ -73,8 +74,8 @@ pub struct Load {
     pub publishers: u32,
     /// Spectators.
     pub viewers: u32,
-    /// Rooms that both are spread over.
-    pub rooms: NonZeroU32,
+    /// The room, and those of a number behind its name: both are spread over them.
+    pub rooms: Rooms,
     /// How fast each publisher sends.
     pub pace: Pace,
     /// At most so many mosaics a second for each viewer.
@@ -87,6 +88,44 @@ pub struct Load {
     pub source: SourceSpec,
 }
 
+/// `ROOM`, `ROOM-2` and so on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rooms {
+    first: Room,
+    count: NonZeroU32,
+}
+
+impl Rooms {
+    /// So many of them.
+    ///
+    /// # Errors
+    ///
+    /// When a number makes the name too long.
+    pub fn new(first: &Room, count: NonZeroU32) -> Result<Self, NameError> {
+        let rooms = Self { first: first.clone(), count };
+        rooms.numbered(count.get())?;
+        Ok(rooms)
+    }
+
+    /// How many.
+    pub fn count(&self) -> u32 {
+        self.count.get()
+    }
+
+    /// The room of the one with this number: they are taken in turn.
+    fn of(&self, number: u32) -> Room {
+        self.numbered(number % self.count + 1).expect("the last one's name is the longest, and was checked")
+    }
+
+    /// The room of this number, from 1 on.
+    fn numbered(&self, number: u32) -> Result<Room, NameError> {
+        match number {
+            1 => Ok(self.first.clone()),
+            _ => format!("{}-{number}", self.first).parse(),
+        }
+    }
+}
+
 /// How frames go up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Up {
@@ -97,6 +136,10 @@ pub enum Up {
     /// By PushFrame, the seat held by a StreamFrames that asks for nothing.
     BlindPush,
 }
+
+/// Flags of a server that is started to be measured: its strength is meant, and not the limits of a guest.
+const WITHOUT_LIMITS: [&str; 6] =
+    ["--pushes-per-second", "1000000", "--max-viewers", "1000000", "--max-connections", "1000000"];
 
 /// Why nothing was measured.
 #[derive(Debug, Error)]
@@ -116,14 +159,29 @@ pub enum BenchError {
     /// The server does not let us in.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// The server does not know a room.
-    #[error("this server has no room \"{0}\": leave --rooms out, for it serves the room \"main\" alone")]
-    NoRoom(Room),
-    /// A stream ended while it was measured.
+    /// The server went away, or ended a stream.
     #[error(
-        "the server ended a stream: {0}; a server that is loaded beyond its strength may, so ask for less"
+        "the server went away while it was measured ({0}): was it stopped? One that is loaded beyond its strength may \
+         close connections: then ask for less"
     )]
     Broke(String),
+    /// It does not give what is needed to measure it.
+    #[error("the server cannot be measured: {0}")]
+    Strange(String),
+    /// It does not take so many pushes.
+    #[error(
+        "the server refuses pushes: {0}; --fps 60 keeps to its usual limit, and `tessera-server --pushes-per-second N` \
+         sets another"
+    )]
+    TooFast(String),
+    /// It does not take the frames.
+    #[error("the server ended a stream: {why}; the last one because: {last}")]
+    Refused {
+        /// The server's words.
+        why: String,
+        /// Its words of the last frame.
+        last: String,
+    },
     /// Nobody answers.
     #[error("{who} waited {} s for the server in vain: ask for less", .time.as_secs())]
     Silent {
@@ -156,10 +214,33 @@ pub enum BenchError {
 }
 
 impl BenchError {
-    /// What it means that a call of `room` ended with `status`.
-    fn of(status: &Status, server: &ServerAddress, room: &Room) -> Self {
-        match judge(status, Asked { server, room, id: None, was_in: false }) {
-            Verdict::GiveUp(SessionError::NoRoom(room)) => Self::NoRoom(room),
+    /// What it means that somebody does not get into `room`.
+    fn of_join(status: &Status, server: &ServerAddress, room: &Room) -> Self {
+        Self::of(status, Asked { server, room, id: None, was_in: false })
+    }
+
+    /// What it means that a stream in `room` ended with `status`. `refusal` is why a frame was refused, if one was.
+    fn of_end(status: &Status, server: &ServerAddress, room: &Room, refusal: Option<&str>) -> Self {
+        match (status.code(), refusal) {
+            (Code::InvalidArgument, Some(last)) => {
+                Self::Refused { why: status.message().to_owned(), last: last.to_owned() }
+            }
+            _ => Self::of(status, Asked { server, room, id: None, was_in: true }),
+        }
+    }
+
+    /// The same of somebody who came when others were in: then there is a server, or there was one.
+    fn after_others(self) -> Self {
+        match self {
+            Self::Session(SessionError::NoServer { why, .. } | SessionError::Closed { why, .. }) => {
+                Self::Broke(why)
+            }
+            other => other,
+        }
+    }
+
+    fn of(status: &Status, asked: Asked<'_>) -> Self {
+        match judge(status, asked) {
             Verdict::GiveUp(error) => Self::Session(error),
             Verdict::TryAgain(why) => Self::Broke(why),
         }
@@ -173,6 +254,9 @@ impl BenchError {
 /// When nothing could be measured.
 pub async fn bench(what: Bench, screen: &Screen, stop: CancellationToken) -> Result<(), BenchError> {
     let json = what.json.clone();
+    if let Some(path) = &json {
+        check_writable(path)?;
+    }
     let measured = tokio::select! {
         measured = measure(what, screen) => measured?,
         // Dropping it ends every stream, and the server.
@@ -201,7 +285,7 @@ pub async fn measure(what: Bench, screen: &Screen) -> Result<BenchResult, BenchE
 
 async fn measure_ours(what: Bench, screen: &Screen) -> Result<BenchResult, BenchError> {
     let log = |line: &str| screen.note(&format!("server | {line}"));
-    let mut server = ServerProcess::beside_us(&what.server, log).await?;
+    let mut server = ServerProcess::beside_us(&what.server, &WITHOUT_LIMITS, log).await?;
     let pid = server.id().filter(|_| cfg!(target_os = "linux"));
     let measured = tokio::select! {
         measured = under_load(&what, pid, screen) => measured,
@@ -221,6 +305,16 @@ async fn under_load(what: &Bench, pid: Option<u32>, screen: &Screen) -> Result<B
         what.time.as_secs_f64()
     ));
     crowd.measure(what.time).await
+}
+
+/// Finds what cannot be written before anything is measured for it. A file that is not there yet is made, as a shell's
+/// `>` does.
+fn check_writable(path: &Path) -> Result<(), BenchError> {
+    if path == Path::new("-") {
+        return Ok(());
+    }
+    let opened = fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.map(drop).map_err(|error| BenchError::Write { path: path.to_owned(), error })
 }
 
 fn write_json(measured: &BenchResult, path: &Path) -> Result<(), BenchError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tessera_wire::{FrameRequest, FrameResponse};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tonic::Status;
 
 use super::BenchError;
@@ -22,6 +22,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// When a publisher's frames go.
 #[derive(Debug)]
 pub(super) enum Beat {
+    /// When all are in, which they are not.
+    NotYet,
     /// When everything before is answered.
     Answered,
     /// When it is time; a frame that is not off by the next one's time is left out, as a camera's is.
@@ -41,11 +43,15 @@ impl Beat {
         Self::Timed(interval)
     }
 
+    pub(super) fn is_not_yet(&self) -> bool {
+        matches!(self, Self::NotYet)
+    }
+
     /// Waits for the next frame's time. `is_answered` says whether everything before is.
     pub(super) async fn next(&mut self, is_answered: bool) {
         match self {
             Self::Answered if is_answered => {}
-            Self::Answered => std::future::pending().await,
+            Self::NotYet | Self::Answered => std::future::pending().await,
             Self::Timed(interval) => drop(interval.tick().await),
         }
     }
@@ -93,33 +99,38 @@ impl Publisher {
         let (link, welcome) = join(common, &room, number).await?;
         if welcome.seat.is_none() && common.reel.needs_seat() {
             let why = "it was joined and gave no seat: with --full-size it can be measured all the same";
-            return Err(BenchError::Broke(why.to_owned()));
+            return Err(BenchError::Strange(why.to_owned()));
         }
         let strip = strip_for(common, &welcome).await?.unwrap_or(common.reel.strip(usual_spec()).await?);
         Ok(Self { link, cut: Cut::new(strip, number), room, number })
     }
 
-    /// Sends until it is over.
+    /// Sends from when all are in until it is over.
     pub(super) async fn run(mut self, common: Common, mut phases: Phases) -> Result<Figures, BenchError> {
         let mut figures = Figures::new();
-        let mut beat = common.beat(self.number);
+        let mut beat = Beat::NotYet;
+        let mut begun = phases.clone();
         loop {
-            let is_answered = self.link.is_answered();
+            let (is_answered, quiet_until) = (self.link.is_answered(), self.link.quiet_until());
             tokio::select! {
                 biased;
                 () = phases.over() => break,
                 answer = self.link.next() => {
                     let gone = || Status::unavailable("the stream ended");
                     let answer = answer.and_then(|answer| answer.ok_or_else(gone));
-                    let answer = answer.map_err(|status| common.failure(&status, &self.room))?;
+                    let answer = answer.map_err(|status| common.end(&status, &self.room))?;
+                    common.note(answer.response.refusal.as_ref());
                     if phases.counts() {
                         figures.add_mosaic(&answer.response);
-                        figures.add_round_trip(answer.round_trip);
+                        if answer.is_of_frame {
+                            figures.add_round_trip(answer.round_trip);
+                        }
                     }
                     if let Some(strip) = strip_for(&common, &answer.response).await? {
                         self.cut.replace(strip);
                     }
                 }
+                () = begun.begun(), if beat.is_not_yet() => beat = common.beat(self.number),
                 () = beat.next(is_answered) => {
                     if self.link.has_room() {
                         let request = self.cut.next(common.clock.now_us());
@@ -129,6 +140,7 @@ impl Publisher {
                         self.link.send(request);
                     }
                 }
+                () = sleep_until(quiet_until), if is_answered => self.link.sign_of_life(),
             }
         }
         leave(self.link).await;
@@ -157,7 +169,7 @@ pub(super) async fn strip_for(
     response: &FrameResponse,
 ) -> Result<Option<Strip>, BenchError> {
     let Some(seat) = &response.seat else { return Ok(None) };
-    let spec = tile_spec(seat).map_err(BenchError::Broke)?;
+    let spec = tile_spec(seat).map_err(BenchError::Strange)?;
     common.reel.strip(spec).await.map(Some)
 }
 

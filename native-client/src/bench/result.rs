@@ -130,6 +130,7 @@ impl BenchResult {
         let Sample { time, usage, memory_before, publishers: mut all, viewers } = sample;
         let seconds = time.as_secs_f64();
         let viewer_fps = ViewerRates::of(&viewers, seconds);
+        let seconds = round(seconds, 6);
         viewers.iter().for_each(|viewer| all.add(viewer));
         let mut result = Self {
             load: Asked::of(load),
@@ -160,11 +161,15 @@ impl BenchResult {
     fn cost(&self, cpu: f64, viewers: usize, memory: Memory) -> ServerCost {
         let per = |count: f64| if count > 0.0 { cpu / count } else { 0.0 };
         ServerCost {
-            cpu_seconds: cpu,
-            cpu_ms_per_mosaic: 1e3 * per(self.mosaics as f64),
-            cpu_ms_per_frame: 1e3 * per(self.frames as f64),
-            cpu_ms_per_viewer_second: 1e3 * per(viewers as f64 * self.seconds),
-            mosaic_bytes_per_cpu_second: if cpu > 0.0 { self.mosaic_bytes as f64 / cpu } else { 0.0 },
+            cpu_seconds: round(cpu, 6),
+            cpu_ms_per_mosaic: round(1e3 * per(self.mosaics as f64), 6),
+            cpu_ms_per_frame: round(1e3 * per(self.frames as f64), 6),
+            cpu_ms_per_viewer_second: round(1e3 * per(viewers as f64 * self.seconds), 6),
+            mosaic_bytes_per_cpu_second: if cpu > 0.0 {
+                round(self.mosaic_bytes as f64 / cpu, 0)
+            } else {
+                0.0
+            },
             memory,
         }
     }
@@ -175,9 +180,10 @@ impl Asked {
         Self {
             publishers: load.publishers,
             viewers: load.viewers,
-            rooms: load.rooms.get(),
+            rooms: load.rooms.count(),
             fps: match load.pace {
-                Pace::Every(period) => Some(1.0 / period.as_secs_f64()),
+                // A period is whole nanoseconds, which few rates are.
+                Pace::Every(period) => Some(round(1.0 / period.as_secs_f64(), 6)),
                 Pace::Source | Pace::Max => None,
             },
             up: if load.up == Up::Stream { "StreamFrames" } else { "PushFrame" }.to_owned(),
@@ -188,10 +194,17 @@ impl Asked {
 
 impl ViewerRates {
     fn of(viewers: &[Figures], seconds: f64) -> Option<Self> {
-        let mut rates: Vec<_> = viewers.iter().map(|viewer| viewer.mosaics as f64 / seconds).collect();
+        let rate = |viewer: &Figures| round(viewer.mosaics as f64 / seconds, 3);
+        let mut rates: Vec<_> = viewers.iter().map(rate).collect();
         rates.sort_by(f64::total_cmp);
         Some(Self { min: *rates.first()?, median: rates[rates.len() / 2], max: *rates.last()? })
     }
+}
+
+/// `value` with so many digits behind the point.
+fn round(value: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (value * scale).round() / scale
 }
 
 impl Percentiles {
@@ -223,7 +236,12 @@ impl fmt::Display for BenchResult {
             per_second(self.frames),
             megabits(self.frame_bytes)
         )?;
-        writeln!(f, "  refused           {}, superseded {}", self.refused, self.superseded)?;
+        let why = if self.superseded > 0 {
+            " (by newer ones, or above the server's --pushes-per-second)"
+        } else {
+            ""
+        };
+        writeln!(f, "  refused           {}, superseded {}{why}", self.refused, self.superseded)?;
         writeln!(
             f,
             "  mosaics down      {:.1} a second, {:.1} Mbit/s",

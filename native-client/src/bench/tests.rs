@@ -13,7 +13,7 @@ fn what(server: &FakeServer, publishers: u32, viewers: u32) -> Bench {
         load: Load {
             publishers,
             viewers,
-            rooms: NonZeroU32::MIN,
+            rooms: rooms(1),
             pace: Pace::Max,
             max_fps: Some(7),
             up: Up::Stream,
@@ -23,6 +23,10 @@ fn what(server: &FakeServer, publishers: u32, viewers: u32) -> Bench {
         time: Duration::from_millis(200),
         json: None,
     }
+}
+
+fn rooms(count: u32) -> Rooms {
+    Rooms::new(&Room::default(), NonZeroU32::new(count).unwrap()).unwrap()
 }
 
 async fn run(what: Bench) -> Result<BenchResult, BenchError> {
@@ -47,19 +51,20 @@ async fn publishers_and_viewers_are_counted_and_end() {
 async fn rooms_are_taken_in_turn() {
     let server = FakeServer::start([]);
     let mut what = what(&server, 3, 2);
-    what.load.rooms = NonZeroU32::new(2).unwrap();
+    what.load.rooms = rooms(2);
     run(what).await.unwrap();
     let rooms: Vec<_> = server.hellos().into_iter().map(|hello| hello.room).collect();
     assert_eq!(rooms, ["main", "main-2", "main"]);
 }
 
 #[tokio::test]
-async fn a_room_that_is_not_there_is_an_error_that_names_the_flag() {
-    let server = FakeServer::start([Act::Serve, Act::Deny(Status::not_found("no such room"))]);
+async fn a_token_that_is_for_one_of_the_rooms_is_an_error_in_the_servers_words() {
+    let denied = Act::Deny(Status::unauthenticated("the token is for another room"));
+    let server = FakeServer::start([Act::Serve, denied]);
     let mut what = what(&server, 2, 0);
-    what.load.rooms = NonZeroU32::new(2).unwrap();
+    what.load.rooms = rooms(2);
     let error = run(what).await.unwrap_err().to_string();
-    assert!(error.contains("\"main-2\"") && error.contains("--rooms"), "{error}");
+    assert!(error.contains("the token is for another room"), "{error}");
 }
 
 #[tokio::test]
@@ -90,4 +95,17 @@ async fn at_full_size_frames_go_to_a_server_that_knows_no_seats() {
     let mut what = what(&server, 1, 0);
     what.load.frame_size = FrameSize::Full;
     assert!(run(what).await.unwrap().frames > 0);
+}
+
+#[test]
+fn rooms_are_numbered_from_the_second_on_as_far_as_names_go() {
+    let long: Room = "r".repeat(62).parse().unwrap();
+    let count = |count| NonZeroU32::new(count).unwrap();
+    let rooms = Rooms::new(&long, count(9)).unwrap();
+    assert_eq!(
+        [0, 1, 9].map(|number| rooms.of(number)),
+        [long.clone(), format!("{long}-2").parse().unwrap(), long.clone()]
+    );
+    assert!(Rooms::new(&long, count(10)).is_err());
+    assert_eq!(Rooms::new(&long, count(1)).unwrap().count(), 1);
 }

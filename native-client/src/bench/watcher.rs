@@ -71,7 +71,7 @@ impl Watcher {
                 response = self.responses.message() => response,
             };
             let response = response.and_then(|response| response.ok_or_else(gone));
-            let response = response.map_err(|status| common.failure(&status, &self.room))?;
+            let response = response.map_err(|status| common.end(&status, &self.room))?;
             let ages = seen.fresh(&response.tiles, common.clock);
             if phases.counts() {
                 figures.add_mosaic(&response);

@@ -8,13 +8,16 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, value_parser};
 
 use super::{AddressArgs, SourceArg, seconds};
-use crate::bench::{Bench, Load, Place, Up};
+use crate::bench::{Bench, Load, Place, Rooms, Up};
 use crate::pacing::Pace;
-use crate::source::SourceError;
+use crate::source::{PatternSpec, SourceError, SourceSpec};
 use crate::tiles::FrameSize;
 
-/// What publishers send when no source is named.
-const DEFAULT_SOURCE: &str = "test-pattern";
+/// The test pattern of that size.
+fn pattern_of_size(size: &str) -> Result<PatternSpec, String> {
+    let pattern = format!("test-pattern:{size}").parse();
+    pattern.map_err(|_| "a size is WIDTHxHEIGHT with sides of 16 to 4096".to_owned())
+}
 
 /// `bench`
 #[derive(Debug, Args)]
@@ -24,7 +27,8 @@ pub struct BenchArgs {
     source: Option<SourceArg>,
     #[command(flatten)]
     address: AddressArgs,
-    /// Start the tessera-server that stands beside this program, and end it at the end.
+    /// Start the tessera-server that stands beside this program, without limits on pushes and viewers, and end it at
+    /// the end. --server says on which port.
     #[arg(long, env = "TESSERA_WITH_SERVER", value_parser = BoolishValueParser::new())]
     with_server: bool,
     /// The server's process on this machine, for its CPU time and memory; known with --with-server.
@@ -36,7 +40,7 @@ pub struct BenchArgs {
     /// Spectators, each with a connection of its own.
     #[arg(long, env = "TESSERA_VIEWERS", value_name = "M", default_value_t = 4)]
     viewers: u32,
-    /// Rooms that both are spread over: main, main-2 and so on.
+    /// Rooms that both are spread over: ROOM, ROOM-2 and so on.
     #[arg(long, env = "TESSERA_ROOMS", value_name = "R", default_value = "1")]
     rooms: NonZeroU32,
     /// Frames a second of each publisher: a number, "source", or "max" for the next when one is answered.
@@ -52,8 +56,14 @@ pub struct BenchArgs {
     #[arg(long, env = "TESSERA_MAX_FPS", value_name = "N", value_parser = value_parser!(u32).range(1..=1000))]
     max_fps: Option<u32>,
     /// The size of the test pattern; without it 640x480. Matters with --full-size.
-    #[arg(long, env = "TESSERA_SIZE", value_name = "WIDTHxHEIGHT", conflicts_with = "source")]
-    size: Option<String>,
+    #[arg(
+        long,
+        env = "TESSERA_SIZE",
+        value_name = "WIDTHxHEIGHT",
+        conflicts_with = "source",
+        value_parser = pattern_of_size
+    )]
+    size: Option<PatternSpec>,
     /// Send frames as they are in the source instead of as tiles: the server has the work then.
     #[arg(long, env = "TESSERA_FULL_SIZE", value_parser = BoolishValueParser::new())]
     full_size: bool,
@@ -78,6 +88,17 @@ pub struct BenchArgs {
     json: Option<PathBuf>,
 }
 
+/// Why a measurement cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchArgsError {
+    /// The source is not there.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A number behind it makes the room's name too long.
+    #[error("--rooms puts a number behind the name of --room: {0}")]
+    Room(#[from] tessera_wire::NameError),
+}
+
 impl BenchArgs {
     /// Which server is called, and whether it is started here.
     pub(super) fn whom(&self) -> (&AddressArgs, bool) {
@@ -93,12 +114,11 @@ impl BenchArgs {
     ///
     /// # Errors
     ///
-    /// When the source is not there, or the size is none.
-    pub fn resolve(self) -> Result<Bench, SourceError> {
-        let source = match (self.source, self.size) {
-            (Some(source), _) => source.0,
-            (None, Some(size)) => format!("{DEFAULT_SOURCE}:{size}"),
-            (None, None) => DEFAULT_SOURCE.to_owned(),
+    /// When the source is not there, or a room's name would be too long.
+    pub fn resolve(self) -> Result<Bench, BenchArgsError> {
+        let source = match self.source {
+            Some(source) => source.0.parse()?,
+            None => SourceSpec::TestPattern(self.size.unwrap_or_default()),
         };
         let up = match (self.push, self.blind) {
             (false, _) => Up::Stream,
@@ -111,17 +131,17 @@ impl BenchArgs {
             (false, None) => Place::Elsewhere,
         };
         Ok(Bench {
-            server: self.address.resolve(),
+            server: self.address.server(),
             place,
             load: Load {
                 publishers: self.publishers,
                 viewers: self.viewers,
-                rooms: self.rooms,
+                rooms: Rooms::new(&self.address.room(), self.rooms)?,
                 pace: self.fps,
                 max_fps: self.max_fps,
                 up,
                 frame_size: if self.full_size { FrameSize::Full } else { FrameSize::Tile },
-                source: source.parse()?,
+                source,
             },
             time: self.seconds,
             json: self.json,

@@ -1,6 +1,7 @@
 //! What command lines come to, and what they are answered.
 
 use super::*;
+use crate::rule::{Act, Rule};
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
     Cli::try_parse_from(line.split(' ')).and_then(Cli::into_command)
@@ -78,6 +79,9 @@ fn errors_name_the_flag_what_it_got_and_what_it_takes() {
         ("watch --seconds -1", ["--seconds", "-1", "seconds above 0"]),
         ("watch --seconds 0", ["--seconds", "'0'", "seconds above 0"]),
         ("watch --max-fps 1001", ["--max-fps", "1001", "1..=1000"]),
+        ("bench --size 0x0", ["--size", "0x0", "sides of 16 to 4096"]),
+        ("bench --size 1x1", ["--size", "1x1", "sides of 16 to 4096"]),
+        ("bench --size 99999x99999", ["--size", "99999x99999", "sides of 16 to 4096"]),
         ("join a test-pattern:x", ["SOURCE", "test-pattern:x", "WIDTHxHEIGHT"]),
     ] {
         let error = parse(&format!("tessera-client {line}")).unwrap_err();
@@ -101,6 +105,70 @@ fn arguments_of_tls_for_a_server_without_it_are_refused() {
         assert!(error.exit_code() == 2 && error.to_string().contains(words), "{line}: {error}");
     }
     parse(&format!("tessera-client watch --server https://x --fingerprint {fingerprint}")).unwrap();
+}
+
+const LINK: &str = "https://call.example.org/r/standup#token=eyJh.eyJz.c2ln";
+
+#[test]
+fn an_invite_link_says_where_to_go_and_stands_alone() {
+    let joined = join(&format!("tessera-client join a test-pattern --invite {LINK}"));
+    let by_hand = "--server https://call.example.org:443 --room standup --token eyJh.eyJz.c2ln";
+    let told = join(&format!("tessera-client join a test-pattern {by_hand}"));
+    assert_eq!(joined.session.server, told.session.server);
+    assert_eq!((joined.session.room.as_str(), told.session.room.as_str()), ("standup", "standup"));
+    let of_link = join(&format!("tessera-client join a test-pattern --token {LINK}"));
+    let of_token = join("tessera-client join a test-pattern --token eyJh.eyJz.c2ln");
+    assert_eq!(of_link.session.server, of_token.session.server, "a link's token, and nothing else of it");
+    for more in ["--server x", "--room y", "--token eyJh"] {
+        assert!(parse(&format!("tessera-client watch --invite {LINK} {more}")).is_err(), "{more}");
+    }
+    // It is a link of TLS.
+    parse(&format!("tessera-client watch --invite {LINK} --fingerprint {}", "ab".repeat(32))).unwrap();
+}
+
+#[test]
+fn no_error_repeats_a_token() {
+    for (flag, words) in [
+        ("--token", "behind \"#token=\""),
+        ("--invite", "an invite link is like https://HOST/r/ROOM"),
+        ("--server", "give it to --invite"),
+    ] {
+        for value in ["https://a.example/r#token=eyJh:", "https://a.example#eyJh,"] {
+            let error = parse(&format!("tessera-client watch {flag} {value}")).unwrap_err();
+            let message = error.to_string();
+            assert_eq!(error.exit_code(), 2);
+            assert!(message.contains(flag) && message.contains(words), "{message}");
+            assert!(!message.contains("eyJh"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn nothing_of_the_program_shows_the_token_that_it_was_given() {
+    let command = parse(&format!("tessera-client demo test-pattern --invite {LINK}")).unwrap();
+    assert!(!format!("{command:?}").contains("eyJ"), "{command:?}");
+    let Command::Demo(args) = command else { panic!() };
+    let demo = args.resolve().unwrap();
+    assert!(!format!("{demo:?}").contains("eyJ"), "{demo:?}");
+    for command in Cli::command().get_subcommands() {
+        let flags = command.get_arguments().filter(|arg| arg.get_id() == "token" || arg.get_id() == "invite");
+        assert_eq!(flags.filter(|flag| flag.is_hide_env_values_set()).count(), 2, "{command}");
+    }
+}
+
+#[test]
+fn a_host_says_whom_and_which_room() {
+    let rule = |line: &str| match parse(&format!("tessera-client {line}")).unwrap() {
+        Command::Kick(args) => args.resolve(),
+        Command::Lock(args) => args.resolve(Act::Lock),
+        Command::Unlock(args) => args.resolve(Act::Unlock),
+        other => panic!("{other:?}"),
+    };
+    let Rule { room, act, .. } = rule("kick bob --room standup");
+    assert_eq!((room.as_str(), act), ("standup", Act::Kick("bob".parse().unwrap())));
+    assert_eq!(rule("lock").act, Act::Lock);
+    assert_eq!(rule("unlock").act, Act::Unlock);
+    assert!(parse("tessera-client kick").is_err() && parse("tessera-client lock bob").is_err());
 }
 
 #[test]
@@ -129,7 +197,7 @@ fn bench(line: &str) -> crate::bench::Bench {
 fn bench_loads_with_tiles_of_the_test_pattern_unless_told_otherwise() {
     use crate::bench::{Place, Up};
     let plain = bench("tessera-client bench");
-    assert_eq!((plain.load.publishers, plain.load.viewers, plain.load.rooms.get()), (4, 4, 1));
+    assert_eq!((plain.load.publishers, plain.load.viewers, plain.load.rooms.count()), (4, 4, 1));
     assert_eq!((plain.load.up, plain.load.frame_size), (Up::Stream, FrameSize::Tile));
     assert_eq!((plain.place, plain.time), (Place::Elsewhere, Duration::from_secs(10)));
     let told = bench("tessera-client bench --push --blind --size 1280x720 --fps max --server-pid 7");

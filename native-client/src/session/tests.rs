@@ -4,6 +4,7 @@ use super::*;
 use crate::fake_server::{Act, FakeServer, SESSION, SLOT};
 use crate::frames::Playback;
 use crate::frames::tests::{crashing_after, shows, ticks};
+use crate::link::SIGN_OF_LIFE;
 use crate::pacing::Pace;
 use crate::source::Content;
 
@@ -134,6 +135,20 @@ async fn a_break_after_the_last_answer_is_no_break() {
 }
 
 #[tokio::test]
+async fn between_rare_frames_come_signs_of_life_which_are_no_frames() {
+    let server = FakeServer::start([Act::End { after: 2 }]);
+    let rare = Playback { pace: Pace::Every(SIGN_OF_LIFE + SIGN_OF_LIFE / 2), ..FAST };
+    let mut session = Session::new(config(&server), ticks(3, rare).await, CancellationToken::new());
+    let mosaics = mosaics(&mut session).await;
+    assert_whole(&session, &mosaics, 3);
+    assert_eq!(session.tally().reconnects(), 1);
+    let said = server.streams().concat();
+    let (frames, signs): (Vec<_>, Vec<_>) = said.into_iter().partition(|said| said.sequence > 0);
+    assert_eq!(sequences(&frames), [1, 2, 3]);
+    assert!(signs.len() >= 2 && signs.iter().all(|sign| *sign == FrameRequest::default()), "{signs:?}");
+}
+
+#[tokio::test]
 async fn a_room_that_filled_up_meanwhile_is_tried_again() {
     let full = Act::Deny(Status::resource_exhausted("room full"));
     let server = FakeServer::start([Act::End { after: 2 }, full]);
@@ -166,8 +181,10 @@ async fn a_server_that_was_never_there_is_an_error_at_once() {
 async fn what_will_not_change_is_not_tried_again() {
     for (acts, wanted) in [
         (vec![Act::Deny(Status::already_exists("taken"))], "choose another id"),
-        (vec![Act::Deny(Status::resource_exhausted("four"))], "no seat in room"),
-        (vec![Act::Deny(Status::not_found("no such room"))], "--room"),
+        (vec![Act::Deny(Status::resource_exhausted("four"))], "no place in room"),
+        (vec![Act::Deny(Status::unauthenticated("bring the token"))], "bring the token (--invite"),
+        (vec![Act::Break { after: 2, status: Status::unauthenticated("it has expired") }], "it has expired"),
+        (vec![Act::Break { after: 2, status: Status::permission_denied("a host") }], "stream: a host"),
         (vec![Act::Break { after: 2, status: Status::aborted("newer") }], "took over the seat"),
         (vec![Act::Break { after: 2, status: Status::invalid_argument("20 refusals") }], "20 refusals"),
         (vec![Act::End { after: 2 }, Act::Deny(Status::already_exists("taken"))], "choose another id"),

@@ -74,7 +74,6 @@ const BARS: [Colour; 8] = [
 ];
 const PAPER: Colour = [236, 124, 132];
 const LIT: Colour = [16, 130, 126];
-const UNLIT: Colour = [222, 124, 132];
 
 /// Cb and Cr of the sky's top and foot, for each look.
 const SKIES: [[(u8, u8); 2]; 6] = [
@@ -201,13 +200,14 @@ fn pixels(length: f64) -> u32 {
 /// left, middle.
 const SEGMENTS: [u8; 10] = [0x3F, 0x06, 0x5B, 0x4F, 0x66, 0x6D, 0x7D, 0x07, 0x7F, 0x6F];
 
-/// The frame's number, its last six digits, on a plate in the middle.
+/// The frame's number, its last six digits, on a plate amid the bars, where the ball never comes.
 fn draw_number(picture: &mut Picture, number: u64) {
+    let bars = picture.height() / 6;
     // A digit is 4 units wide and 7 high, with 1 unit to the next; the plate has 1 unit around.
-    let unit = (picture.width() / 44).min(picture.height() / 20).max(1);
+    let unit = (picture.width() / 44).min(bars / 9).max(1);
     let (width, height) = (unit * 31, unit * 9);
     let left = picture.width().saturating_sub(width) / 2;
-    let top = (picture.height() * 5 / 6).saturating_sub(height) / 2;
+    let top = picture.height() - bars + bars.saturating_sub(height) / 2;
     fill(picture, Area { x: left, y: top, width, height }, PAPER);
     for place in 0..6 {
         let digit = number / 10_u64.pow(5 - place) % 10;
@@ -219,16 +219,11 @@ fn draw_digit(picture: &mut Picture, (x, y): (u32, u32), unit: u32, digit: usize
     // Left, top, width and height of each segment, in units.
     const PLACES: [[u32; 4]; 7] =
         [[0, 0, 4, 1], [3, 0, 1, 4], [3, 3, 1, 4], [0, 6, 4, 1], [0, 3, 1, 4], [0, 0, 1, 4], [0, 3, 4, 1]];
-    let mut draw = |lit: bool, colour| {
-        let segments = PLACES.iter().enumerate().filter(|(n, _)| (SEGMENTS[digit] >> n & 1 == 1) == lit);
-        for (_, [left, top, width, height]) in segments {
-            let (x, y) = (x + left * unit, y + top * unit);
-            fill(picture, Area { x, y, width: width * unit, height: height * unit }, colour);
-        }
-    };
-    // Segments share their corners: the lit ones go over the others.
-    draw(false, UNLIT);
-    draw(true, LIT);
+    let lit = PLACES.iter().enumerate().filter(|(n, _)| SEGMENTS[digit] >> n & 1 == 1);
+    for (_, [left, top, width, height]) in lit {
+        let (x, y) = (x + left * unit, y + top * unit);
+        fill(picture, Area { x, y, width: width * unit, height: height * unit }, LIT);
+    }
 }
 
 #[cfg(test)]
@@ -291,12 +286,28 @@ mod tests {
     }
 
     #[test]
+    fn the_number_never_hides_the_ball() {
+        let mut numbered = Picture::black(640, 480).unwrap();
+        draw_number(&mut numbered, 888_888);
+        let black = Picture::black(640, 480).unwrap();
+        for tenth in 0..550 {
+            let mut ball = black.clone();
+            draw_ball(&mut ball, f64::from(tenth) / 10.0);
+            let both = |plane: usize| {
+                let differs = |of: &Picture, at: usize| of.planes()[plane][at] != black.planes()[plane][at];
+                (0..black.planes()[plane].len()).any(|at| differs(&ball, at) && differs(&numbered, at))
+            };
+            assert!(!both(0) && !both(1), "at {tenth} tenths of a second");
+        }
+    }
+
+    #[test]
     fn a_digit_lights_its_segments_and_no_others() {
         let mut picture = Picture::black(16, 16).unwrap();
         draw_digit(&mut picture, (0, 0), 2, 7);
         let luma = |x: usize, y: usize| picture.planes()[0][y * 16 + x];
         // The top and the right are lit; the middle and the lower left are not.
         assert_eq!([luma(1, 1), luma(7, 5), luma(7, 12)], [LIT[0]; 3]);
-        assert_eq!([luma(3, 7), luma(1, 10)], [UNLIT[0]; 2]);
+        assert_eq!([luma(3, 7), luma(1, 10)], [0; 2]);
     }
 }

@@ -6,18 +6,26 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ring::hmac;
 use tessera_client::frames::{Frames, Playback};
 use tessera_client::identity::Room;
 use tessera_client::pacing::Pace;
 use tessera_client::session::{Event, Session, SessionConfig};
 use tessera_client::tiles::FrameSize;
 use tessera_mosaic::{Fit, Grid, Quality, TileFormat, TileSize, TileSpec};
-use tessera_server_core::{CancellationToken, Config, Guard, Limits, Listen, LogFormat, Page, Server, Tls};
-use tokio::process::Command;
+use tessera_server_core::{
+    CancellationToken, Config, Guard, Limits as ServerLimits, Listen, LogFormat, Page, Server, Tls,
+};
+use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
+use tessera_wire::{FrameResponse, WatchMosaicRequest};
+use tokio::io::{AsyncRead, BufReader, Lines};
+use tokio::process::{Child, Command};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, spawn_blocking};
+use tonic::Streaming;
+use tonic::transport::Endpoint;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -45,10 +53,11 @@ fn config(address: SocketAddr) -> Config {
         grid: Grid::new(2).unwrap(),
         tile: TileSpec { format, fit: Fit::Contain },
         max_fps: 30,
-        limits: Limits::default(),
+        limits: ServerLimits::default(),
         log: LogFormat::Text,
         tls: Tls::default(),
         guard: Guard::default(),
+        key_file: None,
     }
 }
 
@@ -73,6 +82,18 @@ impl RealServer {
     /// Starts with TLS.
     pub fn start_with_tls(tls: Tls) -> Self {
         Self::with(Config { tls, ..config(([127, 0, 0, 1], 0).into()) })
+    }
+
+    /// Starts with the key in `file`, which makes its rooms private.
+    pub fn start_private(file: &Path) -> Self {
+        Self::with(Config { key_file: Some(file.to_owned()), ..config(([127, 0, 0, 1], 0).into()) })
+    }
+
+    /// Starts with other limits.
+    pub fn start_with(change: impl FnOnce(&mut ServerLimits)) -> Self {
+        let mut config = config(([127, 0, 0, 1], 0).into());
+        change(&mut config.limits);
+        Self::with(config)
     }
 
     fn with(config: Config) -> Self {
@@ -109,6 +130,53 @@ impl Drop for RealServer {
             runtime.shutdown_background();
         }
     }
+}
+
+/// The key of a private server, and whom it lets in.
+pub struct Key {
+    folder: tempfile::TempDir,
+    secret: hmac::Key,
+}
+
+impl Key {
+    pub fn new() -> Self {
+        let secret = "a secret of the tests, long enough for HMAC";
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("key"), secret).unwrap();
+        Self { folder, secret: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()) }
+    }
+
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("key")
+    }
+
+    /// A token for `room` that is good for `seconds`, as any library of JWTs makes it.
+    pub fn token(&self, room: &str, is_host: bool, seconds: u64) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let claims = serde_json::json!({
+            "nbf": now,
+            "exp": now + seconds,
+            "video": {
+                "room": room, "roomJoin": true, "canPublish": true, "canSubscribe": true, "roomAdmin": is_host
+            },
+        });
+        let signed = [r#"{"alg":"HS256","typ":"JWT"}"#.to_owned(), claims.to_string()]
+            .map(|part| base64(part.as_bytes()));
+        let signed = signed.join(".");
+        let signature = hmac::sign(&self.secret, signed.as_bytes());
+        format!("{signed}.{}", base64(signature.as_ref()))
+    }
+}
+
+/// RFC 4648 section 5, without padding.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let digits = |group: &[u8]| {
+        let bits =
+            group.iter().enumerate().fold(0, |bits, (n, &byte)| bits | u32::from(byte) << (16 - 8 * n));
+        (0..=group.len()).map(move |n| char::from(DIGITS[(bits >> (18 - 6 * n) & 63) as usize]))
+    };
+    bytes.chunks(3).flat_map(digits).collect()
 }
 
 /// Sample clip `number`, 1 to 4.
@@ -185,6 +253,44 @@ pub async fn silent(program: &str, args: &[&str], input: Stdio) -> String {
         .unwrap_or_else(|error| panic!("{program}: {error}; `make test` installs it, or set SKIP_E2E=1"));
     assert!(output.status.success() && output.stderr.is_empty(), "{program} {args:?}: {}", stderr(&output));
     stdout(&output)
+}
+
+/// Reads on until a line contains `what`.
+pub async fn wait_for<R: AsyncRead + Unpin>(lines: &mut Lines<BufReader<R>>, what: &str) -> Vec<String> {
+    let mut read = Vec::new();
+    while let Some(line) = within(lines.next_line()).await.unwrap() {
+        read.push(line);
+        if read.last().is_some_and(|line| line.contains(what)) {
+            return read;
+        }
+    }
+    panic!("it ended before \"{what}\": {read:?}");
+}
+
+/// The mosaics of room `main`, as a spectator gets them.
+pub async fn watch(server: SocketAddr) -> Streaming<FrameResponse> {
+    let endpoint = Endpoint::from_shared(format!("http://{server}")).unwrap();
+    let mut grpc = VideoProcessingServiceClient::new(within(endpoint.connect()).await.unwrap());
+    within(grpc.watch_mosaic(WatchMosaicRequest::default())).await.unwrap().into_inner()
+}
+
+/// Reads on until the layout lists who is wanted.
+pub async fn wait_for_places(mosaics: &mut Streaming<FrameResponse>, wanted: &[&str]) {
+    loop {
+        let response = within(mosaics.message()).await.unwrap().expect("the server stands");
+        let Some(layout) = response.layout else { continue };
+        let ids: Vec<_> = layout.places.iter().map(|place| place.client_id.as_str()).collect();
+        if ids == wanted {
+            return;
+        }
+    }
+}
+
+/// Sends a signal to a program that runs.
+#[cfg(unix)]
+pub fn signal(program: &Child, signal: rustix::process::Signal) {
+    let id = rustix::process::Pid::from_raw(program.id().unwrap().cast_signed()).unwrap();
+    rustix::process::kill_process(id, signal).unwrap();
 }
 
 /// Pictures that ffmpeg decodes of `input`, without a warning.
