@@ -86,6 +86,13 @@ pub struct Ending {
     pub message: String,
 }
 
+impl Ending {
+    /// An ending with words of our own.
+    pub(crate) fn new(code: Code, message: &str) -> Self {
+        Self { code, message: message.to_owned() }
+    }
+}
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {

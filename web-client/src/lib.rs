@@ -2,10 +2,12 @@
 //!
 //! What decides is plain Rust without a browser, time being an argument: [`call`] is the call's state machine,
 //! [`pace`] how often frames are sent, [`outbox`] which one is next, [`stats`] what is measured, [`news`] who
-//! came and went, [`notice`] what a person is told of trouble, [`texts`] every word. `browser` exists on wasm32 only and does what was decided.
+//! came and went, [`notice`] what a person is told of trouble, [`texts`] every word, [`grpc_web`] what goes over the
+//! wire. `browser` exists on wasm32 only and does what was decided.
 
 pub mod call;
 pub mod fit;
+pub mod grpc_web;
 pub mod news;
 pub mod notice;
 pub mod outbox;

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tessera_wire::{FrameResponse, PushFrameResponse, Seat};
-use tonic::Status;
 use web_sys::{Event as DomEvent, ImageBitmap, PageTransitionEvent, Worker};
 
 use super::camera::{self, Device, Feed, Source};
@@ -22,7 +21,7 @@ use super::labels::Labels;
 use super::large::{full_screen, is_picture_in_picture, picture_in_picture};
 use super::lines::Line;
 use super::screen::{Mosaic, Screen, blob};
-use super::transport::{self, Client, is_http2};
+use super::transport::{Client, is_http2};
 use super::view::{self, View};
 use crate::call::{Call, Ending, Entry, Event, Role, State};
 use crate::notice::{CameraError, Press, Situation, notice};
@@ -53,7 +52,7 @@ pub(crate) enum Message {
     Picture(u32, Duration),
     Encoded(Result<Bytes, String>),
     Response(Box<FrameResponse>),
-    StreamEnded(Status),
+    StreamEnded(Ending),
     /// This tab may have its stream.
     Line(Line),
     /// The other tabs have all connections.
@@ -62,7 +61,7 @@ pub(crate) enum Message {
     Pushed {
         number: u64,
         bytes: usize,
-        answer: Result<PushFrameResponse, Status>,
+        answer: Result<PushFrameResponse, Ending>,
     },
     Decoded(Mosaic, Option<ImageBitmap>),
     /// The link was copied, or can be read only.
@@ -174,7 +173,7 @@ impl App {
         let (language, texts) = texts::choose(tags);
         Self {
             texts,
-            client: transport::client(),
+            client: Client,
             call: Call::default(),
             stream: None,
             line: None,
@@ -231,10 +230,7 @@ impl App {
             Message::Decoded(mosaic, bitmap) => return self.show(mosaic, bitmap.as_ref()),
             Message::Response(response) if self.stream.is_some() => self.respond(*response),
             Message::Response(_) => {}
-            Message::StreamEnded(status) => {
-                let ending = Ending { code: status.code(), message: status.message().to_owned() };
-                self.happen(Event::Ended(ending));
-            }
+            Message::StreamEnded(ending) => self.happen(Event::Ended(ending)),
             Message::Tick => self.tick(),
             Message::Line(line) => self.line = self.stream.is_some().then_some(line),
             Message::Crowded => self.happen(Event::Crowded),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tessera_wire::{FrameResponse, WatchMosaicRequest};
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::{App, Message, is_seen, tell};
 use crate::browser::dom::{Task, now};
@@ -11,7 +11,7 @@ use crate::browser::identity;
 use crate::browser::lines::Line;
 use crate::browser::screen::Mosaic;
 use crate::browser::transport::{Client, is_http2};
-use crate::call::{Claim, Effect, Entry, Event, Now, Role, State};
+use crate::call::{Claim, Effect, Ending, Entry, Event, Now, Role, State};
 
 impl App {
     pub(super) fn happen(&mut self, event: Event) {
@@ -81,23 +81,22 @@ impl App {
 }
 
 /// The stream of mosaics, told message by message.
-async fn watch(mut client: Client, request: WatchMosaicRequest, needs_line: bool) {
+async fn watch(client: Client, request: WatchMosaicRequest, needs_line: bool) {
     if needs_line {
         match if is_http2() { Line::NotNeeded } else { Line::take().await } {
             Line::NoneLeft => return tell(Message::Crowded),
             line => tell(Message::Line(line)),
         }
     }
-    let mut stream = match client.watch_mosaic(request).await {
-        Ok(response) => response.into_inner(),
-        Err(status) => return tell(Message::StreamEnded(status)),
+    let ending = match client.watch_mosaic(&request).await {
+        Ok(mut mosaics) => loop {
+            match mosaics.next().await {
+                Ok(Some(response)) => tell(Message::Response(Box::new(response))),
+                Ok(None) => break Ending::new(Code::Unavailable, "the stream ended"),
+                Err(ending) => break ending,
+            }
+        },
+        Err(ending) => ending,
     };
-    let status = loop {
-        match stream.message().await {
-            Ok(Some(response)) => tell(Message::Response(Box::new(response))),
-            Ok(None) => break Status::new(Code::Unavailable, "the stream ended"),
-            Err(status) => break status,
-        }
-    };
-    tell(Message::StreamEnded(status));
+    tell(Message::StreamEnded(ending));
 }
