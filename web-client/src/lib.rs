@@ -18,9 +18,16 @@ pub mod texts;
 #[cfg(target_arch = "wasm32")]
 mod browser;
 
-/// Starts the page. `worker` runs the script that makes JPEGs and keeps time.
+/// Starts the page. `worker` runs the script that makes JPEGs and keeps time; the rest is what an invite link brings: its
+/// token, and what that says of its bearer.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub fn start(worker: web_sys::Worker) {
-    browser::start(worker);
+pub fn start(
+    worker: web_sys::Worker,
+    token: Option<String>,
+    id: Option<String>,
+    name: Option<String>,
+    only_watches: bool,
+) {
+    browser::start(worker, browser::Invitation { token: token.map(browser::Token), id, name, only_watches });
 }

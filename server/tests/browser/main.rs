@@ -3,6 +3,7 @@
 
 mod cameras;
 mod chromium;
+mod invitations;
 mod picture;
 mod proxy;
 mod seats;

@@ -16,7 +16,7 @@ use web_sys::{Event as DomEvent, ImageBitmap, PageTransitionEvent, Worker};
 use super::camera::{self, Device, Feed, Source};
 use super::dom::{self, Task, by_id, document, now, window};
 use super::encoder::Encoder;
-use super::identity::{self, Address};
+use super::identity::{self, Address, Invitation};
 use super::labels::Labels;
 use super::large::{full_screen, is_picture_in_picture, picture_in_picture};
 use super::lines::Line;
@@ -34,6 +34,8 @@ use crate::texts::{self, Texts, fill};
 const TICK: u32 = 250;
 /// The same where it must stand in for the pictures that a hidden page is not told of.
 const QUICK_TICK: u32 = 66;
+/// So long a hint is shown that nobody closes.
+const HINT: Duration = Duration::from_secs(8);
 /// The panel's figures are renewed so often.
 const FIGURES: Duration = Duration::from_millis(500);
 
@@ -95,8 +97,8 @@ pub(crate) fn tell(message: Message) {
 }
 
 /// Starts the page.
-pub(crate) fn start(worker: Worker) {
-    let app = App::new(worker);
+pub(crate) fn start(worker: Worker, invitation: Invitation) {
+    let app = App::new(worker, invitation);
     APP.set(Some(app));
     listen();
     APP.with_borrow_mut(|app| {
@@ -124,6 +126,8 @@ fn listen() {
 struct App {
     texts: &'static Texts,
     address: Address,
+    /// Without its token, which the client has.
+    invitation: Invitation,
     client: Client,
     call: Call,
     stream: Option<Task>,
@@ -152,6 +156,8 @@ struct App {
     is_camera_error_read: bool,
     /// What else went wrong, until it is dismissed.
     complaint: Option<String>,
+    /// What somebody asked for, and until when it is shown.
+    hint: Option<(String, Duration)>,
     /// The newest frame of the own tile that was shown.
     own_shown: u64,
     /// Whether a mosaic was drawn since the page was opened.
@@ -165,7 +171,7 @@ struct App {
 }
 
 impl App {
-    fn new(worker: Worker) -> Self {
+    fn new(worker: Worker, mut invitation: Invitation) -> Self {
         let address = Address::read();
         let wanted: Vec<String> =
             window().navigator().languages().iter().filter_map(|tag| tag.as_string()).collect();
@@ -173,7 +179,7 @@ impl App {
         let (language, texts) = texts::choose(tags);
         Self {
             texts,
-            client: Client,
+            client: Client::new(invitation.token.take()),
             call: Call::default(),
             stream: None,
             line: None,
@@ -196,6 +202,7 @@ impl App {
             camera_error: None,
             is_camera_error_read: false,
             complaint: None,
+            hint: None,
             own_shown: 0,
             has_drawn: false,
             next_picture: Duration::ZERO,
@@ -204,13 +211,18 @@ impl App {
             unanswered: 0,
             figures_at: Duration::ZERO,
             address,
+            invitation,
         }
     }
 
     fn begin(&mut self) {
-        let name = self.address.name.clone().or_else(identity::name).unwrap_or_default();
+        let given = self.invitation.name.clone();
+        let name = given.or_else(|| self.address.name.clone()).or_else(identity::name).unwrap_or_default();
         self.view.fill_in(&name, &self.address.room);
-        if camera::is_secure() {
+        self.view.bind(self.invitation.name.is_some(), self.invitation.only_watches);
+        if self.invitation.only_watches {
+            self.wants_camera = false;
+        } else if camera::is_secure() {
             self.open_camera(identity::camera());
         } else {
             self.camera_error = Some(CameraError::Insecure);
@@ -249,11 +261,7 @@ impl App {
             Message::FeedEnded(_) => {}
             Message::Devices(devices) => self.list(devices),
             Message::DevicesChanged => self.devices_changed(),
-            Message::Invited { link, is_copied } => {
-                let texts = self.texts;
-                let words = if is_copied { texts.invite_copied } else { texts.invite_link };
-                self.complaint = Some(fill(words, &link));
-            }
+            Message::Invited { link, is_copied } => self.invited(&link, is_copied),
             Message::Visibility => self.screen.go_on(is_seen()),
             Message::Online => self.happen(Event::TryNow),
             Message::Frozen => self.happen(Event::Frozen),
@@ -265,7 +273,7 @@ impl App {
     fn tick(&mut self) {
         let is_hidden_but_seen = self.is_hidden_but_seen();
         self.happen(Event::Tick);
-        self.outbox.expire(now());
+        self.hint.take_if(|(_, until)| now() >= *until);
         self.encoder.tick_every(if is_hidden_but_seen { QUICK_TICK } else { TICK });
         self.look_for_picture();
         self.give_sign();
@@ -277,10 +285,13 @@ impl App {
 
     fn press(&mut self, press: Press) {
         match press {
+            Press::Join if self.invitation.only_watches => self.join(Role::Spectator),
             Press::Join => self.join(Role::Participant),
             Press::Watch => self.join(Role::Spectator),
             Press::JoinAnew => {
-                self.address.id = Some(identity::renew());
+                if self.invitation.id.is_none() {
+                    self.address.id = Some(identity::renew());
+                }
                 self.join(Role::Participant);
             }
             Press::Leave => {
@@ -299,7 +310,7 @@ impl App {
                 self.figures();
             }
             Press::Invite => {
-                let link = identity::invite(&self.address.room);
+                let link = identity::link(&self.address.room);
                 self.inviting = Some(Task::spawn(async move {
                     let is_copied = identity::copy(&link).await;
                     tell(Message::Invited { link, is_copied });
@@ -307,8 +318,25 @@ impl App {
             }
             Press::Tile(slot) => self.labels.toggle(slot),
             Press::Escape => self.labels.enlarge(None),
-            Press::Dismiss => (self.complaint, self.is_camera_error_read) = (None, true),
+            Press::Dismiss if self.complaint.is_some() => self.complaint = None,
+            Press::Dismiss if self.hint.is_some() => self.hint = None,
+            Press::Dismiss => self.is_camera_error_read = true,
         }
+    }
+
+    /// Tells of the link. Whoever must copy it by hand gets the time for that.
+    fn invited(&mut self, link: &str, is_copied: bool) {
+        let texts = self.texts;
+        let (words, until) =
+            if is_copied { (texts.invite_copied, now() + HINT) } else { (texts.invite_link, Duration::MAX) };
+        let mut words = fill(words, link);
+        if self.client.has_token() {
+            words = format!("{words} {}", texts.invite_private);
+        }
+        if identity::is_local() {
+            words = format!("{words} {}", texts.invite_local);
+        }
+        self.hint = Some((words, until));
     }
 
     fn join(&mut self, role: Role) {
@@ -317,14 +345,17 @@ impl App {
             Role::Spectator => self.drop_feed(),
         }
         let mut name = self.view.name();
-        identity::remember_name(&name);
-        let client_id = identity::client_id(&self.address);
+        if self.invitation.name.is_none() {
+            identity::remember_name(&name);
+        }
+        let invited = self.invitation.id.clone();
+        let client_id = invited.unwrap_or_else(|| identity::client_id(&self.address));
         if name.is_empty() && identity::is_random(&client_id) {
             // Others would see the id instead.
             self.texts.guest.clone_into(&mut name);
         }
         let entry = Entry { client_id, name, room: self.address.room.clone(), role };
-        self.complaint = None;
+        (self.complaint, self.hint) = (None, None);
         self.stats = Stats::default();
         self.happen(Event::Join(entry, identity::claim()));
     }
@@ -352,6 +383,7 @@ impl App {
         self.view.sending(self.feed.is_some(), is_screen, is_spectator);
         let words = match (&self.feed, &self.camera_error, self.wants_camera) {
             (Some(_), ..) => "",
+            _ if self.invitation.only_watches => self.texts.preview_watching,
             (None, None, true) => self.texts.preview_asking,
             _ => self.texts.preview_off,
         };
@@ -361,8 +393,10 @@ impl App {
             role: self.call.entry().map(|entry| entry.role),
             camera: self.camera_error.as_ref().filter(|_| !self.is_camera_error_read),
             complaint: self.complaint.as_deref(),
+            hint: self.hint.as_ref().map(|(words, _)| words.as_str()),
             waiting: self.call.waiting(now()),
             was_live: self.call.was_live(),
+            is_invited: self.client.has_token(),
             may_lack_connections: !is_http2(),
         };
         self.view.notice(notice(&situation, self.texts));

@@ -2,6 +2,8 @@
 
 mod fetch;
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use js_sys::Reflect;
 use prost::Message;
@@ -9,6 +11,7 @@ use tessera_wire::{FrameRequest, FrameResponse, PushFrameResponse, WatchMosaicRe
 use tonic::Code;
 
 use super::dom::window;
+use super::identity::Token;
 use crate::call::Ending;
 use crate::grpc_web::framed;
 use fetch::Answer;
@@ -18,10 +21,22 @@ use fetch::Answer;
 pub(crate) const MAX_FRAME_BYTES: usize = 4 << 20;
 
 /// The service of the server that the page came from.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Client;
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    /// Goes with every call.
+    token: Option<Rc<Token>>,
+}
 
 impl Client {
+    pub(crate) fn new(token: Option<Token>) -> Self {
+        Self { token: token.map(Rc::new) }
+    }
+
+    /// Whether its calls say who was invited.
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// One frame up.
     pub(crate) async fn push_frame(&self, request: &FrameRequest) -> Result<PushFrameResponse, Ending> {
         let answer = self.ask("PushFrame", framed(request)).await?;
@@ -43,7 +58,8 @@ impl Client {
     }
 
     async fn call(&self, method: &str, request: Vec<u8>) -> Result<Answer, Ending> {
-        fetch::call(&format!("/VideoProcessingService/{method}"), &request).await
+        let path = format!("/VideoProcessingService/{method}");
+        fetch::call(&path, &request, self.token.as_deref()).await
     }
 }
 

@@ -180,11 +180,22 @@ impl View {
         tame_name(&by_id::<HtmlInputElement>("name").value())
     }
 
-    /// Puts a name into its field, and the room above it.
+    /// Shows what an invite link has decided already: the name, and that there is no seat.
+    pub(crate) fn bind(&self, is_named: bool, only_watches: bool) {
+        by_id::<HtmlInputElement>("name").set_read_only(is_named);
+        for id in ["join", "cameras"] {
+            by_id::<HtmlElement>(id).set_hidden(only_watches);
+        }
+    }
+
+    /// Puts a name into its field, and the room above it and into the title.
     pub(crate) fn fill_in(&self, name: &str, room: &str) {
         by_id::<HtmlInputElement>("name").set_value(name);
-        let words = if room.is_empty() { String::new() } else { fill(self.texts.room, room) };
-        by_id::<Element>("room").set_text_content(Some(&words));
+        if !room.is_empty() {
+            let words = fill(self.texts.room, room);
+            by_id::<Element>("room").set_text_content(Some(&words));
+            document().set_title(&format!("{words} · Tessera"));
+        }
     }
 }
 

@@ -11,9 +11,13 @@ pub(super) const TEXTS: Texts = Texts {
     copy_invite: "Copy the invite link",
     invite_copied: "The invite link is copied: {}",
     invite_link: "The invite link: {}",
+    invite_local: "On other machines localhost means those: it opens this call for nobody else. Open the page by a name \
+                   or an address of this machine to have a link for others.",
     room: "Room {}",
     preview_asking: "Allow the camera, and you see here what others will see.",
     preview_off: "The camera is off.",
+    preview_watching: "Your link is for watching: you see everybody and are not seen.",
+    invite_private: "It lets in only those who have a link of their own: whoever runs the server makes these.",
     participants: "Participants",
     controls: "Controls",
     statistics: "Statistics",
@@ -53,9 +57,12 @@ pub(super) const TEXTS: Texts = Texts {
     insecure: "Browsers give a camera only to secure pages. Open this page by https://, or on the server's own \
                machine by http://localhost. You can watch from here.",
     id_taken: "Somebody with the same id is in this call.",
-    full: "The call is full. Try again when somebody has left, or watch.",
+    full: "There is no place for you now: {}",
     taken_over: "Your place was taken over from another tab or program.",
-    no_such_room: "There is no such room here.",
+    removed: "A host of this call has ended your seat.",
+    link_needed: "This call is for those who were invited. Open the link that you were given, or ask for one. After a \
+                  reload it must be opened again, for its key is kept nowhere.",
+    link_refused: "The link that you opened does not let you in: {}",
     not_allowed: "The server does not let you in: {}",
     rejected: "The server does not take this: {}",
     frames_refused: "The server cannot use your pictures: {}",

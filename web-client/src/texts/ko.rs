@@ -11,9 +11,13 @@ pub(super) const TEXTS: Texts = Texts {
     copy_invite: "초대 링크 복사",
     invite_copied: "초대 링크를 복사했습니다: {}",
     invite_link: "초대 링크: {}",
+    invite_local: "localhost는 각자의 컴퓨터를 뜻하므로 이 링크로는 다른 사람이 들어올 수 없습니다. 이 컴퓨터의 이름이나 주소로 \
+                   페이지를 열면 다른 사람에게 줄 링크가 생깁니다.",
     room: "방 {}",
     preview_asking: "카메라를 허용하면 다른 사람에게 보일 모습이 여기에 나타납니다.",
     preview_off: "카메라가 꺼져 있습니다.",
+    preview_watching: "보기만 할 수 있는 링크입니다. 모두를 볼 수 있고 나는 보이지 않습니다.",
+    invite_private: "각자의 초대 링크가 있는 사람만 들어올 수 있습니다. 초대 링크는 서버를 운영하는 사람이 만듭니다.",
     participants: "참가자",
     controls: "조작",
     statistics: "통계",
@@ -53,9 +57,12 @@ pub(super) const TEXTS: Texts = Texts {
     insecure: "브라우저는 안전한 페이지에만 카메라를 허용합니다. https://로 열거나, 서버가 있는 컴퓨터에서는 \
                http://localhost로 여세요. 여기서는 볼 수만 있습니다.",
     id_taken: "같은 아이디를 쓰는 사람이 이미 통화에 있습니다.",
-    full: "자리가 없습니다. 누군가 나간 뒤에 다시 참가하거나, 보기만 할 수 있습니다.",
+    full: "지금은 자리가 없습니다: {}",
     taken_over: "다른 탭이나 프로그램이 이 자리를 이어받았습니다.",
-    no_such_room: "그런 방이 없습니다.",
+    removed: "진행자가 회원님의 자리를 끝냈습니다.",
+    link_needed: "초대받은 사람만 들어올 수 있는 통화입니다. 받은 초대 링크를 여세요. 없으면 요청하세요. 링크의 키는 저장되지 \
+                  않으므로 새로 고친 뒤에는 링크를 다시 열어야 합니다.",
+    link_refused: "이 초대 링크로는 들어갈 수 없습니다: {}",
     not_allowed: "서버가 참가를 허용하지 않습니다: {}",
     rejected: "서버가 요청을 받아들이지 않습니다: {}",
     frames_refused: "보낸 화면을 서버가 쓸 수 없습니다: {}",

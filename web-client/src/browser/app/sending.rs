@@ -79,6 +79,7 @@ impl App {
 
     /// Says that somebody is here, when no frame has said it for a while.
     pub(super) fn give_sign(&mut self) {
+        self.outbox.expire(now());
         if self.seat.is_some() && (now() >= self.last_push + LIFE || self.last_push.is_zero()) {
             self.outbox.put(Push { jpeg: Bytes::new(), taken_at: Duration::ZERO });
             self.send();

@@ -25,11 +25,17 @@ impl App {
                 Effect::Forget => identity::remember(None),
             }
         }
-        match self.call.state() {
-            State::Live if before == State::Reconnecting => self.view.news(self.texts.reconnected),
-            State::Live if before == State::Joining => self.view.news(self.texts.joined),
-            State::Joining | State::Live | State::Reconnecting => {}
-            State::Idle | State::Left | State::Failed(_) => self.line = None,
+        let state = self.call.state();
+        if matches!(state, State::Idle | State::Left | State::Failed(_)) {
+            self.line = None;
+        }
+        if *state != before {
+            // What was told before holds no more; where the call is, is told elsewhere.
+            self.view.news(match state {
+                State::Live if before == State::Reconnecting => self.texts.reconnected,
+                State::Live => self.texts.joined,
+                _ => "",
+            });
         }
     }
 
@@ -63,6 +69,8 @@ impl App {
             self.live_again();
         }
         self.happen(Event::Heard(claim));
+        // The server is heard every five seconds at least, also where a hidden page's clock stands still.
+        self.give_sign();
         if response.frame_data.is_empty() {
             self.labels.dim(&response.tiles);
             return;

@@ -8,6 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Headers, ReadableStreamDefaultReader, RequestInit, Response};
 
 use crate::browser::dom::{window, words};
+use crate::browser::identity::Token;
 use crate::call::Ending;
 use crate::grpc_web::{Frames, Part, status};
 
@@ -15,9 +16,9 @@ use crate::grpc_web::{Frames, Part, status};
 const MAX_REASON: usize = 300;
 
 /// Calls the method at `path` with a request in its frame.
-pub(super) async fn call(path: &str, request: &[u8]) -> Result<Answer, Ending> {
+pub(super) async fn call(path: &str, request: &[u8], token: Option<&Token>) -> Result<Answer, Ending> {
     let abort = AbortController::new().map(Abort).map_err(|error| unreachable(&error))?;
-    let response = send(path, request, &abort).await.map_err(|error| unreachable(&error))?;
+    let response = send(path, request, token, &abort).await.map_err(|error| unreachable(&error))?;
     let head = |name: &str| response.headers().get(name).ok().flatten();
     if !response.ok() || !head("content-type").is_some_and(|kind| kind.starts_with("application/grpc-web")) {
         return Err(refused(&response).await);
@@ -33,9 +34,12 @@ pub(super) async fn call(path: &str, request: &[u8]) -> Result<Answer, Ending> {
     }
 }
 
-async fn send(path: &str, request: &[u8], abort: &Abort) -> Result<Response, JsValue> {
+async fn send(path: &str, request: &[u8], token: Option<&Token>, abort: &Abort) -> Result<Response, JsValue> {
     let headers = Headers::new()?;
     headers.append("content-type", "application/grpc-web+proto")?;
+    if let Some(Token(token)) = token {
+        headers.append("authorization", &format!("Bearer {token}"))?;
+    }
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_headers(&headers);
