@@ -58,6 +58,12 @@ pub enum Press {
     Tile(u32),
     /// Everybody again.
     Escape,
+    /// A host wants whoever has that slot to go, and is asked again.
+    AskRemoval(u32),
+    /// And is sure.
+    Remove,
+    /// Nobody else comes in, or everybody again.
+    Lock,
     /// The notice was read.
     Dismiss,
 }

@@ -37,9 +37,11 @@ texts! {
     preview_asking, preview_off, preview_watching, invite_private,
     // in the call
     participants, controls, statistics, camera_off, camera_on, choose_camera, share_screen, full_screen,
-    picture_in_picture, save_picture, leave, shortcuts, done, show_large, back_to_all, you, off, stale,
+    picture_in_picture, save_picture, lock_room, unlock_room, leave, shortcuts, done, show_large, back_to_all, you, off, stale, locked,
+    remove, remove_somebody, remove_question, cancel,
     // what happens
     joining, joining_slow, joining_long, joined, unreachable, reconnecting, reconnected, left, came, went, sharing,
+    room_locked, room_unlocked,
     // what went wrong
     camera_denied, camera_busy, camera_missing, camera_gone, camera_failed, insecure, id_taken, full,
     taken_over, removed, link_needed, link_refused, not_allowed, rejected, frames_refused, too_many_tabs,

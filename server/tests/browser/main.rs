@@ -3,6 +3,7 @@
 
 mod cameras;
 mod chromium;
+mod hosts;
 mod invitations;
 mod picture;
 mod proxy;

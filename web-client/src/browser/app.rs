@@ -1,6 +1,7 @@
 //! The page as a whole: every message goes to the one [`App`], in the order in which it came.
 
 mod feeding;
+mod ruling;
 mod sending;
 mod showing;
 mod stream;
@@ -71,6 +72,8 @@ pub(crate) enum Message {
         link: String,
         is_copied: bool,
     },
+    /// What a host wanted was done, or was not.
+    Ruled(Result<(), Ending>),
     Tick,
     Visibility,
     Online,
@@ -149,6 +152,9 @@ struct App {
     last_asked: u32,
     listing: Option<Task>,
     inviting: Option<Task>,
+    /// The client id of whom a host is asked about.
+    removing: Option<String>,
+    ruling: Option<Task>,
     devices: Vec<Device>,
     /// Whether this person wants to be seen.
     wants_camera: bool,
@@ -197,6 +203,8 @@ impl App {
             last_asked: 0,
             listing: None,
             inviting: None,
+            removing: None,
+            ruling: None,
             devices: Vec::new(),
             wants_camera: true,
             camera_error: None,
@@ -262,6 +270,8 @@ impl App {
             Message::Devices(devices) => self.list(devices),
             Message::DevicesChanged => self.devices_changed(),
             Message::Invited { link, is_copied } => self.invited(&link, is_copied),
+            Message::Ruled(Ok(())) => {}
+            Message::Ruled(Err(ending)) => self.complaint = Some(fill(self.texts.rejected, &ending.message)),
             Message::Visibility => self.screen.go_on(is_seen()),
             Message::Online => self.happen(Event::TryNow),
             Message::Frozen => self.happen(Event::Frozen),
@@ -317,6 +327,9 @@ impl App {
                 }));
             }
             Press::Tile(slot) => self.labels.toggle(slot),
+            Press::AskRemoval(slot) => self.ask_removal(slot),
+            Press::Remove => self.remove(),
+            Press::Lock => self.lock(),
             Press::Escape => self.labels.enlarge(None),
             Press::Dismiss if self.complaint.is_some() => self.complaint = None,
             Press::Dismiss if self.hint.is_some() => self.hint = None,
@@ -380,6 +393,7 @@ impl App {
         self.view.state(state.name(), &self.status_words(), state.is_call());
         let is_screen = self.is_screen();
         let is_spectator = self.call.entry().is_some_and(|entry| entry.role == Role::Spectator);
+        self.show_rule();
         self.view.sending(self.feed.is_some(), is_screen, is_spectator);
         let words = match (&self.feed, &self.camera_error, self.wants_camera) {
             (Some(_), ..) => "",

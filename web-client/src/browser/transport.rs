@@ -7,7 +7,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 use js_sys::Reflect;
 use prost::Message;
-use tessera_wire::{FrameRequest, FrameResponse, PushFrameResponse, WatchMosaicRequest};
+use tessera_wire::{
+    EndSeatRequest, FrameRequest, FrameResponse, LockRoomRequest, PushFrameResponse, WatchMosaicRequest,
+};
 use tonic::Code;
 
 use super::dom::window;
@@ -46,6 +48,16 @@ impl Client {
     /// Mosaics down.
     pub(crate) async fn watch_mosaic(&self, request: &WatchMosaicRequest) -> Result<Mosaics, Ending> {
         Ok(Mosaics(self.call("WatchMosaic", framed(request)).await?))
+    }
+
+    /// Ends somebody's seat.
+    pub(crate) async fn end_seat(&self, request: &EndSeatRequest) -> Result<(), Ending> {
+        self.ask("EndSeat", framed(request)).await.map(drop)
+    }
+
+    /// Locks the room, or opens it again.
+    pub(crate) async fn lock_room(&self, request: &LockRoomRequest) -> Result<(), Ending> {
+        self.ask("LockRoom", framed(request)).await.map(drop)
     }
 
     /// A call with one answer.
