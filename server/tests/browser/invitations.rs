@@ -29,7 +29,7 @@ async fn a_room_has_its_own_call_at_its_own_address() {
     page.run("navigator.clipboard.writeText = async (text) => { window.copied = text; }").await;
     page.click_on("#toolbar .invite").await;
     page.until(&format!("window.copied === location.origin + '/{room}'")).await;
-    notice_says(&page, "localhost means those").await;
+    notice_says(&page, "Others cannot open it").await;
     // It goes by itself; what must be copied by hand stays.
     page.until("document.getElementById('notice').hidden").await;
     page.run("navigator.clipboard.writeText = async () => { throw new Error('not allowed'); }").await;
@@ -62,7 +62,7 @@ async fn a_link_lets_its_bearer_in_under_its_name_and_its_token_stays_nowhere() 
         assert!(!kept.to_string().contains(token), "{store}: {kept}");
     }
     page.click_on("#toolbar .invite").await;
-    notice_says(&page, "a link of their own").await;
+    notice_says(&page, "a key of their own").await;
     assert_eq!(page.run(&format!("return {NOTICE}.includes('token')")).await, false);
 
     page.reload().await;

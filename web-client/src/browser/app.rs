@@ -36,7 +36,7 @@ const TICK: u32 = 250;
 /// The same where it must stand in for the pictures that a hidden page is not told of.
 const QUICK_TICK: u32 = 66;
 /// So long a hint is shown that nobody closes.
-const HINT: Duration = Duration::from_secs(8);
+const HINT: Duration = Duration::from_secs(10);
 /// The panel's figures are renewed so often.
 const FIGURES: Duration = Duration::from_millis(500);
 
@@ -343,11 +343,12 @@ impl App {
         let (words, until) =
             if is_copied { (texts.invite_copied, now() + HINT) } else { (texts.invite_link, Duration::MAX) };
         let mut words = fill(words, link);
-        if self.client.has_token() {
-            words = format!("{words} {}", texts.invite_private);
-        }
-        if identity::is_local() {
-            words = format!("{words} {}", texts.invite_local);
+        for (is_so, warning) in
+            [(self.client.has_token(), texts.invite_private), (identity::is_local(), texts.invite_local)]
+        {
+            if is_so {
+                words = format!("{words}\n{warning}");
+            }
         }
         self.hint = Some((words, until));
     }

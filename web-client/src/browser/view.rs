@@ -211,7 +211,7 @@ impl View {
     /// Shows what an invite link has decided already: the name, and that there is no seat.
     pub(crate) fn bind(&self, is_named: bool, only_watches: bool) {
         by_id::<HtmlInputElement>("name").set_read_only(is_named);
-        for element in all("#join, label:has(#cameras)") {
+        for element in all("#entry label, #join") {
             element.unchecked_ref::<HtmlElement>().set_hidden(only_watches);
         }
     }

@@ -11,13 +11,14 @@ pub(super) const TEXTS: Texts = Texts {
     copy_invite: "Copy the invite link",
     invite_copied: "The invite link is copied: {}",
     invite_link: "The invite link: {}",
-    invite_local: "On other machines localhost means those: it opens this call for nobody else. Open the page by a name \
-                   or an address of this machine to have a link for others.",
+    invite_local: "Others cannot open it, as localhost is their own machine there: to have a link for them, open this \
+                   page by this machine's name or address.",
     room: "Room {}",
     preview_asking: "Allow the camera, and you see here what others will see.",
     preview_off: "The camera is off.",
     preview_watching: "Your link is for watching: you see everybody and are not seen.",
-    invite_private: "It lets in only those who have a link of their own: whoever runs the server makes these.",
+    invite_private: "It lets in only those who have a key of their own: for each guest, whoever runs the server makes a \
+                     link with one.",
     participants: "Participants",
     controls: "Controls",
     statistics: "Statistics",

@@ -11,13 +11,13 @@ pub(super) const TEXTS: Texts = Texts {
     copy_invite: "초대 링크 복사",
     invite_copied: "초대 링크를 복사했습니다: {}",
     invite_link: "초대 링크: {}",
-    invite_local: "localhost는 각자의 컴퓨터를 뜻하므로 이 링크로는 다른 사람이 들어올 수 없습니다. 이 컴퓨터의 이름이나 주소로 \
-                   페이지를 열면 다른 사람에게 줄 링크가 생깁니다.",
+    invite_local: "localhost는 각자의 컴퓨터를 뜻하므로 다른 사람은 이 링크를 열 수 없습니다. 이 컴퓨터의 이름이나 주소로 페이지를 \
+                   열면 다른 사람에게 줄 링크가 생깁니다.",
     room: "방 {}",
     preview_asking: "카메라를 허용하면 다른 사람에게 보일 모습이 여기에 나타납니다.",
     preview_off: "카메라가 꺼져 있습니다.",
     preview_watching: "보기만 할 수 있는 링크입니다. 모두를 볼 수 있고 나는 보이지 않습니다.",
-    invite_private: "각자의 초대 링크가 있는 사람만 들어올 수 있습니다. 초대 링크는 서버를 운영하는 사람이 만듭니다.",
+    invite_private: "각자의 키가 있는 사람만 이 링크로 들어올 수 있습니다. 손님마다 키가 든 링크는 서버를 운영하는 사람이 만듭니다.",
     participants: "참가자",
     controls: "조작",
     statistics: "통계",
