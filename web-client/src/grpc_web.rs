@@ -22,7 +22,8 @@ pub fn framed(message: &impl Message) -> Vec<u8> {
     let mut body = Vec::with_capacity(HEAD_BYTES + length);
     body.push(MESSAGE);
     body.extend((length as u32).to_be_bytes());
-    message.encode_raw(&mut body);
+    let written = message.encode(&mut body);
+    debug_assert!(written.is_ok(), "there is always room in a Vec");
     body
 }
 
@@ -54,7 +55,7 @@ impl Frames {
     /// # Errors
     ///
     /// When it is none of gRPC-Web's, or too large.
-    pub fn next(&mut self) -> Result<Option<Part>, Ending> {
+    pub fn take(&mut self) -> Result<Option<Part>, Ending> {
         let Some((&[flags, a, b, c, d], rest)) = self.buffer.split_first_chunk() else { return Ok(None) };
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         if length > MAX_MESSAGE_BYTES || !matches!(flags, MESSAGE | TRAILERS) {
@@ -132,7 +133,7 @@ mod tests {
             let (mut frames, mut parts) = (Frames::default(), Vec::new());
             for piece in body.chunks(size) {
                 put(&mut frames, piece);
-                while let Some(part) = frames.next().unwrap() {
+                while let Some(part) = frames.take().unwrap() {
                     parts.push(part);
                 }
             }
@@ -145,7 +146,7 @@ mod tests {
         for head in [*b"<html", [1, 0, 0, 0, 0], [0, 0xff, 0xff, 0xff, 0xff]] {
             let mut frames = Frames::default();
             put(&mut frames, &head);
-            assert_eq!(frames.next().unwrap_err().code, Code::Internal);
+            assert_eq!(frames.take().unwrap_err().code, Code::Internal);
         }
     }
 

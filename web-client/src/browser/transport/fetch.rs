@@ -101,7 +101,7 @@ impl Answer {
     /// The next message; `None` when the call has ended well.
     pub(super) async fn message(&mut self) -> Result<Option<Bytes>, Ending> {
         loop {
-            match self.frames.next()? {
+            match self.frames.take()? {
                 Some(Part::Message(message)) => return Ok(Some(message)),
                 Some(Part::Ending(ending)) if ending.code == Code::Ok => return Ok(None),
                 Some(Part::Ending(ending)) => return Err(ending),
