@@ -148,7 +148,7 @@ fn embedded(folders: &[PathBuf], out: &Path) -> Result<String> {
     let mut list = String::new();
     for (name, mut bytes) in files {
         if name == "index.html" {
-            bytes = String::from_utf8(bytes)?.replace("\"assets/", &format!("\"assets/{build}/")).into();
+            bytes = String::from_utf8(bytes)?.replace("\"/assets/", &format!("\"/assets/{build}/")).into();
         }
         let (plain, brotli) = (packed.join(&name), packed.join(format!("{name}.br")));
         fs::write(&brotli, compressed(&bytes)?)?;

@@ -1,6 +1,23 @@
 // Loads the page's program and its worker. What cannot be loaded is said in the page itself, which has the words for it.
 import init, { start } from './tessera_web.js';
 
+// An invite link's token is for the server and nobody else: it is kept in memory, and in no address and no history.
+const token = new URLSearchParams(location.hash.slice(1)).get('token');
+if (token !== null) history.replaceState(null, '', location.pathname + location.search);
+// Another link to this page, opened in the same tab, changes the fragment alone.
+addEventListener('hashchange', () => location.hash.startsWith('#token=') && location.reload());
+
+// What a token says of its bearer (RFC 7519 section 3); whether that is true, the server judges.
+function claims() {
+  try {
+    const base64 = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt());
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return {};
+  }
+}
+
 // What is pressed before the program is there, is pressed again when it is.
 let pressed;
 const [entry, join, watch] = ['entry', 'join', 'watch'].map((id) => document.getElementById(id));
@@ -20,7 +37,8 @@ try {
   await Promise.all([init(), ready]);
   entry.removeEventListener('submit', remember);
   watch.removeEventListener('click', remember);
-  start(worker);
+  const { sub, name, video } = claims();
+  start(worker, token, sub, name, video?.canPublish === false);
   pressed?.click();
 } catch (error) {
   console.error(error);

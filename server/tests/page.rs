@@ -81,8 +81,9 @@ fn whatever_the_page_names_is_there() {
     let server = Program::start();
     let (head, index) = server.get("/");
     assert!(head.starts_with("http/1.1 200"), "{head}");
+    assert_eq!(server.get("/r/kitchen%20table").1, index);
     let index = String::from_utf8(index).unwrap();
-    let mut open: Vec<String> = named(&index).map(|name| format!("/{name}")).collect();
+    let mut open: Vec<String> = named(&index).map(str::to_owned).collect();
     let mut seen = BTreeSet::new();
     while let Some(path) = open.pop() {
         if !seen.insert(path.clone()) {

@@ -86,6 +86,13 @@ pub struct Ending {
     pub message: String,
 }
 
+impl Ending {
+    /// An ending with words of our own.
+    pub(crate) fn new(code: Code, message: &str) -> Self {
+        Self { code, message: message.to_owned() }
+    }
+}
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -140,14 +147,16 @@ impl State {
 pub enum Failure {
     /// Somebody else has this client id.
     IdTaken,
-    /// No slot is free.
-    Full,
+    /// There is no place left, or too many come from here; the server's words.
+    Full(String),
     /// Another tab or program came with this seat's session.
     TakenOver,
     /// This browser's other tabs have all the connections that HTTP/1.1 gives it.
     TooManyTabs,
-    /// No room has this name.
-    NoSuchRoom,
+    /// A host ended the seat.
+    Removed,
+    /// The server does not know this person; its words.
+    Stranger(String),
     /// The server does not let this person in; its words.
     NotAllowed(String),
     /// The server does not take what we send; its words.
@@ -280,7 +289,7 @@ impl Call {
     }
 
     fn end(&mut self, ending: Ending, now: Now) -> Vec<Effect> {
-        match failure(ending) {
+        match failure(ending, self.state == State::Live) {
             Some(failure) => self.stop(State::Failed(failure)),
             None => self.lose(now),
         }
@@ -348,16 +357,20 @@ impl Call {
 }
 
 /// What an ending means; `None` when trying again may help.
-fn failure(ending: Ending) -> Option<Failure> {
+fn failure(ending: Ending, was_live: bool) -> Option<Failure> {
     match ending.code {
         Code::AlreadyExists => Some(Failure::IdTaken),
-        Code::ResourceExhausted => Some(Failure::Full),
+        Code::ResourceExhausted => Some(Failure::Full(ending.message)),
         Code::Aborted => Some(Failure::TakenOver),
-        Code::NotFound => Some(Failure::NoSuchRoom),
-        Code::Unauthenticated | Code::PermissionDenied => Some(Failure::NotAllowed(ending.message)),
-        Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented | Code::OutOfRange => {
-            Some(Failure::Rejected(ending.message))
-        }
+        Code::Unauthenticated => Some(Failure::Stranger(ending.message)),
+        // Whoever is in loses the seat by a host alone.
+        Code::PermissionDenied if was_live => Some(Failure::Removed),
+        Code::PermissionDenied => Some(Failure::NotAllowed(ending.message)),
+        Code::NotFound
+        | Code::InvalidArgument
+        | Code::FailedPrecondition
+        | Code::Unimplemented
+        | Code::OutOfRange => Some(Failure::Rejected(ending.message)),
         Code::Ok
         | Code::Cancelled
         | Code::Unknown

@@ -9,6 +9,10 @@ pub enum News {
     Came(String),
     /// Somebody has left.
     Went(String),
+    /// A host has locked the room.
+    Locked,
+    /// And has opened it again.
+    Unlocked,
 }
 
 /// What happened between two layouts to everybody but `own`.
@@ -19,7 +23,9 @@ pub fn between(before: &Layout, after: &Layout, own: &str) -> Vec<News> {
     let name = |place: &Place| place.display_name.clone();
     let went = before.places.iter().filter(|place| not_in(after, place)).map(name).map(News::Went);
     let came = after.places.iter().filter(|place| not_in(before, place)).map(name).map(News::Came);
-    went.chain(came).collect()
+    let lock =
+        (before.locked != after.locked).then_some(if after.locked { News::Locked } else { News::Unlocked });
+    went.chain(came).chain(lock).collect()
 }
 
 #[cfg(test)]
@@ -41,5 +47,8 @@ mod tests {
         assert_eq!(news, [News::Went("A".into()), News::Came("C".into())]);
         assert_eq!(between(&layout(&[]), &layout(&["me"]), "me"), []);
         assert_eq!(between(&layout(&["a"]), &layout(&["a"]), "me"), []);
+        let locked = Layout { locked: true, ..layout(&["a"]) };
+        assert_eq!(between(&layout(&["a"]), &locked, "me"), [News::Locked]);
+        assert_eq!(between(&locked, &layout(&["a"]), "me"), [News::Unlocked]);
     }
 }

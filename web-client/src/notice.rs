@@ -58,11 +58,17 @@ pub enum Press {
     Tile(u32),
     /// Everybody again.
     Escape,
+    /// A host wants whoever has that slot to go, and is asked again.
+    AskRemoval(u32),
+    /// And is sure.
+    Remove,
+    /// Nobody else comes in, or everybody again.
+    Lock,
     /// The notice was read.
     Dismiss,
 }
 
-/// A message that stays until it is answered or does not hold any more.
+/// A message that stays until it is answered, has been read or does not hold any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// What is the matter.
@@ -82,10 +88,14 @@ pub struct Situation<'a> {
     pub camera: Option<&'a CameraError>,
     /// What else went wrong, in words.
     pub complaint: Option<&'a str>,
+    /// What somebody wanted to know, and nothing is wrong.
+    pub hint: Option<&'a str>,
     /// Since the join or the loss of the stream.
     pub waiting: Duration,
     /// Whether there was a mosaic since the join.
     pub was_live: bool,
+    /// Whether the link that opened the page brought a token.
+    pub is_invited: bool,
     /// Whether the browser has few connections to one server, for all its tabs: HTTP/1.1 is spoken. Then that is the
     /// likeliest reason why a join is not answered.
     pub may_lack_connections: bool,
@@ -96,7 +106,7 @@ pub fn notice(situation: &Situation<'_>, texts: &'static Texts) -> Option<Notice
     let is_slow = situation.waiting >= SLOW;
     let dismiss = (texts.dismiss, Press::Dismiss);
     match situation.state {
-        State::Failed(failure) => return Some(failed(failure, situation.role, texts)),
+        State::Failed(failure) => return Some(failed(failure, situation, texts)),
         State::Reconnecting => {
             let text = if situation.was_live { texts.reconnecting } else { texts.unreachable };
             let actions = vec![(texts.try_now, Press::TryNow), (texts.leave, Press::Leave)];
@@ -108,8 +118,8 @@ pub fn notice(situation: &Situation<'_>, texts: &'static Texts) -> Option<Notice
         }
         State::Idle | State::Joining | State::Live | State::Left => {}
     }
-    if let Some(complaint) = situation.complaint {
-        return Some(Notice { text: complaint.to_owned(), actions: vec![dismiss] });
+    if let Some(words) = situation.complaint.or(situation.hint) {
+        return Some(Notice { text: words.to_owned(), actions: vec![dismiss] });
     }
     let only_watches = situation.state.is_call() && situation.role == Some(Role::Spectator);
     let error = situation.camera.filter(|_| !only_watches)?;
@@ -132,8 +142,8 @@ fn camera(error: &CameraError, texts: &Texts) -> String {
     }
 }
 
-fn failed(failure: &Failure, role: Option<Role>, texts: &Texts) -> Notice {
-    let again = match role {
+fn failed(failure: &Failure, situation: &Situation<'_>, texts: &Texts) -> Notice {
+    let again = match situation.role {
         Some(Role::Spectator) => (texts.try_again, Press::Watch),
         Some(Role::Participant) | None => (texts.try_again, Press::Join),
     };
@@ -141,10 +151,12 @@ fn failed(failure: &Failure, role: Option<Role>, texts: &Texts) -> Notice {
     let watch = (texts.watch_instead, Press::Watch);
     let (text, actions) = match failure {
         Failure::IdTaken => (texts.id_taken.to_owned(), vec![anew, watch]),
-        Failure::Full => (texts.full.to_owned(), vec![again, watch]),
+        Failure::Full(words) => (fill(texts.full, words), vec![again, watch]),
         Failure::TakenOver => (texts.taken_over.to_owned(), vec![anew, watch]),
         Failure::TooManyTabs => (texts.too_many_tabs.to_owned(), vec![again]),
-        Failure::NoSuchRoom => (texts.no_such_room.to_owned(), vec![again]),
+        Failure::Removed => (texts.removed.to_owned(), vec![again]),
+        Failure::Stranger(words) if situation.is_invited => (fill(texts.link_refused, words), vec![again]),
+        Failure::Stranger(_) => (texts.link_needed.to_owned(), vec![again]),
         Failure::NotAllowed(words) => (fill(texts.not_allowed, words), vec![again]),
         Failure::Rejected(words) => (fill(texts.rejected, words), vec![again, anew]),
     };
@@ -166,8 +178,10 @@ mod tests {
             role: None,
             camera: None,
             complaint: None,
+            hint: None,
             waiting: Duration::ZERO,
             was_live: false,
+            is_invited: false,
             may_lack_connections: false,
         }
     }
@@ -187,10 +201,11 @@ mod tests {
     fn every_failure_and_every_loss_can_be_answered() {
         for failure in [
             Failure::IdTaken,
-            Failure::Full,
+            Failure::Full("no".into()),
             Failure::TakenOver,
             Failure::TooManyTabs,
-            Failure::NoSuchRoom,
+            Failure::Removed,
+            Failure::Stranger("no".into()),
             Failure::NotAllowed("no".into()),
             Failure::Rejected("no".into()),
         ] {
@@ -221,6 +236,13 @@ mod tests {
         assert!(told(in_state(&state)).unwrap().text.contains("does not answer"));
         let back = Situation { was_live: true, ..in_state(&state) };
         assert!(told(back).unwrap().text.contains("your place"));
+    }
+
+    #[test]
+    fn a_stranger_is_told_of_the_link_and_whoever_has_one_what_is_wrong_with_it() {
+        let state = State::Failed(Failure::Stranger("it has expired".into()));
+        assert!(!told(in_state(&state)).unwrap().text.contains("expired"));
+        assert!(told(Situation { is_invited: true, ..in_state(&state) }).unwrap().text.contains("expired"));
     }
 
     #[test]

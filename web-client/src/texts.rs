@@ -33,16 +33,18 @@ macro_rules! texts {
 
 texts! {
     // before the call
-    your_name, guest, camera, join, watch_only, copy_invite, invite_copied, invite_link, room,
-    preview_asking, preview_off,
+    your_name, guest, camera, join, watch_only, copy_invite, invite_copied, invite_link, invite_local, room,
+    preview_asking, preview_off, preview_watching, invite_private,
     // in the call
     participants, controls, statistics, camera_off, camera_on, choose_camera, share_screen, full_screen,
-    picture_in_picture, save_picture, leave, shortcuts, done, show_large, back_to_all, you, off, stale,
+    picture_in_picture, save_picture, lock_room, unlock_room, leave, shortcuts, done, show_large, back_to_all, you, off, stale, locked,
+    remove, remove_somebody, remove_question, cancel,
     // what happens
     joining, joining_slow, joining_long, joined, unreachable, reconnecting, reconnected, left, came, went, sharing,
+    room_locked, room_unlocked,
     // what went wrong
     camera_denied, camera_busy, camera_missing, camera_gone, camera_failed, insecure, id_taken, full,
-    taken_over, no_such_room, not_allowed, rejected, frames_refused, too_many_tabs,
+    taken_over, removed, link_needed, link_refused, not_allowed, rejected, frames_refused, too_many_tabs,
     share_failed, pushes_fail,
     // what to do about it
     try_again, join_anew, watch_instead, try_now, dismiss,

@@ -11,7 +11,7 @@ use tessera_client::source::{Content, SourceSpec};
 use tessera_mosaic::{Fit, Ingest, Picture, Quality, TileSize, encode_jpeg};
 
 use crate::chromium::{Camera, Chromium, Page, within};
-use crate::server::{Native, Server};
+use crate::server::{Native, Secret, Server};
 
 /// Who is in the call, and what they show.
 const PEOPLE: [(&str, &str); 7] = [
@@ -27,7 +27,7 @@ const PEOPLE: [(&str, &str); 7] = [
 pub(crate) async fn take(chromium: &Chromium) {
     let folder = repository().join("docs/page");
     std::fs::create_dir_all(&folder).unwrap();
-    let camera = || Camera::Plays(camera());
+    let camera = || Camera::Plays(camera("clips/4.mp4"));
     let mut server = Server::start(&["--fit", "cover"]).await;
 
     let page = chromium.open(&server, "?name=Anna", camera()).await;
@@ -92,6 +92,29 @@ pub(crate) async fn take(chromium: &Chromium) {
     size(&page, 390, 780, 2).await;
     save(&page, &folder, "phone-before").await;
     page.close().await;
+    host(chromium, &folder).await;
+}
+
+/// A host in a locked room, with the mouse over somebody's tile.
+async fn host(chromium: &Chromium, folder: &Path) {
+    let secret = Secret::new().await;
+    let server = Server::start(&["--fit", "cover", "--key-file", secret.file()]).await;
+    let link = |flags: &'static [&str]| secret.invite(&server, flags, "?autojoin=1");
+    let page = link(&["--room", "kitchen", "--role", "host", "--name", "Anna"]).await;
+    let page = chromium.open_at(&page, Camera::Plays(camera("clips/4.mp4"))).await;
+    in_call(&page, 1).await;
+    let guest = link(&["--room", "kitchen", "--name", "Mina"]).await;
+    let guest = chromium.open_at(&guest, Camera::Plays(camera("clips/1.mp4"))).await;
+    in_call(&guest, 2).await;
+    page.click_on("#lock").await;
+    page.until("!document.getElementById('locked').hidden").await;
+    for _ in 0..2 {
+        page.click_on("[data-client-id=Mina]").await;
+    }
+    settle(&page).await;
+    save(&page, folder, "host").await;
+    page.close().await;
+    guest.close().await;
 }
 
 async fn come(server: &Server, name: &str, source: &str) -> Native {
@@ -145,9 +168,9 @@ async fn save(page: &Page, folder: &Path, name: &str) {
     println!("{}", file.display());
 }
 
-/// What the camera sees: a second of a sample clip, as JPEGs one after the other.
-fn camera() -> Vec<u8> {
-    let spec: SourceSpec = repository().join("clips/4.mp4").to_str().unwrap().parse().unwrap();
+/// What a camera sees: a second of a clip, as JPEGs one after the other.
+fn camera(clip: &str) -> Vec<u8> {
+    let spec: SourceSpec = repository().join(clip).to_str().unwrap().parse().unwrap();
     let mut source = spec.open().unwrap();
     let mut ingest = Ingest::default();
     let size = TileSize::new(640, 480).unwrap();

@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 
+use crate::names::RoomId;
 use crate::peer::Arrival;
 
 /// No script but the page's own files, WebAssembly among them; nothing from elsewhere; no frame around it.
@@ -49,7 +50,7 @@ const KEEP: &str = "public, max-age=31536000, immutable";
 /// The build of a page that is read from disk.
 const UNBUILT: &str = "now";
 
-/// The page: an `index.html` and the files that it names under `assets/`.
+/// The page: an `index.html` and the files that it names under `/assets/`.
 #[derive(Debug, Clone)]
 pub struct Page(Arc<Source>);
 
@@ -73,12 +74,12 @@ pub struct File {
 
 impl Page {
     /// A page inside the program. `build` is another for other files; `index.html` names the files as
-    /// `assets/BUILD/NAME`.
+    /// `/assets/BUILD/NAME`.
     pub fn embedded(build: &'static str, files: &'static [File]) -> Self {
         Self(Arc::new(Source::Embedded { build, files }))
     }
 
-    /// A page whose files are read from these folders each time. `index.html` names them as `assets/NAME`.
+    /// A page whose files are read from these folders each time. `index.html` names them as `/assets/NAME`.
     pub fn on_disk(folders: &[&str]) -> Self {
         Self(Arc::new(Source::OnDisk(folders.iter().map(PathBuf::from).collect())))
     }
@@ -92,6 +93,7 @@ impl Page {
     pub(crate) fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         Router::new()
             .route("/", get(index))
+            .route("/r/{room}", get(room))
             .route("/favicon.ico", get(icon))
             .route("/assets/{build}/{name}", get(asset))
             .with_state(self)
@@ -140,10 +142,19 @@ async fn index(State(page): State<Page>, request: HeaderMap) -> Response {
         }
         Source::OnDisk(_) => {
             let Some((bytes, _)) = page.read("index.html") else { return missing() };
-            let text = String::from_utf8_lossy(&bytes).replace("\"assets/", &format!("\"assets/{UNBUILT}/"));
+            let text =
+                String::from_utf8_lossy(&bytes).replace("\"/assets/", &format!("\"/assets/{UNBUILT}/"));
             respond("index.html", text.into(), None, ASK, None, &request)
         }
         Source::Embedded { .. } => file(&page, "index.html", ASK, &request),
+    }
+}
+
+/// The same page, which reads the room from its address.
+async fn room(page: State<Page>, Path(name): Path<String>, request: HeaderMap) -> Response {
+    match RoomId::new(&name) {
+        Ok(_) => index(page, request).await,
+        Err(error) => (StatusCode::NOT_FOUND, format!("no room can be called so: {error}\n")).into_response(),
     }
 }
 

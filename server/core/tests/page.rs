@@ -11,7 +11,7 @@ use support::http::{Connection, Whole};
 use support::{TestServer, config};
 use tessera_server_core::{File, Page};
 
-const INDEX: &str = "<!doctype html><script type=\"module\" src=\"assets/b1/start.js\"></script>";
+const INDEX: &str = "<!doctype html><script type=\"module\" src=\"/assets/b1/start.js\"></script>";
 
 /// Compressed forms are told from plain ones by their bytes; that they are Brotli is the build script's matter.
 const FILES: [File; 6] = [
@@ -94,7 +94,7 @@ async fn every_kind_of_file_has_its_type() {
 #[tokio::test]
 async fn whoever_takes_brotli_gets_it_and_nobody_else() {
     let (_server, mut browser) = embedded().await;
-    for path in ["/", "/assets/b1/start.js", "/favicon.ico"] {
+    for path in ["/", "/r/kitchen", "/assets/b1/start.js", "/favicon.ico"] {
         let plain = browser.get(path, &[]).await;
         assert_eq!(plain.header(CONTENT_ENCODING), "", "{path}");
         for takes in ["br", "gzip, deflate, br, zstd", "gzip;q=0.5, br;q=0.9"] {
@@ -194,11 +194,29 @@ async fn a_wrong_turn_is_answered_in_words_and_not_kept() {
 }
 
 #[tokio::test]
+async fn a_room_has_the_page_at_its_own_address_if_a_room_can_be_called_so() {
+    let (_server, mut browser) = embedded().await;
+    for path in ["/r/main", "/r/kitchen%20table", "/r/%EA%B0%80%2Fb", "/r/%3Cb%3E"] {
+        let page = browser.get(path, &[]).await;
+        assert_eq!((page.status, page.text()), (StatusCode::OK, INDEX), "{path}");
+        assert_careful(&page);
+    }
+    let too_long = format!("/r/{}", "x".repeat(65));
+    for (path, why) in [(too_long.as_str(), "it has 65 bytes"), ("/r/a%0Ab", "it has the character '\\n'")] {
+        let answer = browser.get(path, &[]).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.text().contains(why), "{path}: {answer:?}");
+        assert_careful(&answer);
+    }
+    assert_eq!(browser.get("/r/%FF", &[]).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn a_page_on_disk_is_read_anew_each_time_and_nothing_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let (page, glue) = (folder.path().join("static"), folder.path().join("glue"));
     for (path, text) in [
-        (page.join("index.html"), "<link href=\"assets/style.css\">"),
+        (page.join("index.html"), "<link href=\"/assets/style.css\">"),
         (page.join("style.css"), "first"),
         (page.join(".hidden"), "no"),
         (glue.join("x.js"), "glue"),
@@ -214,15 +232,15 @@ async fn a_page_on_disk_is_read_anew_each_time_and_nothing_beside_it() {
     let address = index.text().split('"').nth(1).unwrap().to_owned();
     let (assets, style) = address.rsplit_once('/').unwrap();
     assert_eq!(style, "style.css");
-    let first = browser.get(&format!("/{address}"), &[]).await;
+    let first = browser.get(&address, &[]).await;
     assert_eq!((first.text(), first.header(CACHE_CONTROL)), ("first", "no-cache"));
     std::fs::write(page.join("style.css"), "second").unwrap();
     let has = [(IF_NONE_MATCH, first.header(ETAG))];
-    assert_eq!(browser.get(&format!("/{address}"), &has[..]).await.text(), "second");
-    assert_eq!(browser.get(&format!("/{assets}/x.js"), &[]).await.text(), "glue");
+    assert_eq!(browser.get(&address, &has[..]).await.text(), "second");
+    assert_eq!(browser.get(&format!("{assets}/x.js"), &[]).await.text(), "glue");
 
     for name in [".hidden", "..%2fsecret", "..", "%2e%2e%2fsecret", "x.js%00", "nothing"] {
-        let response = browser.get(&format!("/{assets}/{name}"), &[]).await;
+        let response = browser.get(&format!("{assets}/{name}"), &[]).await;
         assert_eq!(response.status, StatusCode::NOT_FOUND, "{name}: {response:?}");
     }
 }

@@ -246,8 +246,13 @@ impl Page {
 
     /// Types a key while an element has the focus.
     pub(crate) async fn type_into(&self, selector: &str, key: Key) {
+        self.press(selector, key.into()).await;
+    }
+
+    /// Types a letter while an element has the focus.
+    pub(crate) async fn press(&self, selector: &str, letter: char) {
         let element = within(self.client.find(Locator::Css(selector))).await.unwrap();
-        within(element.send_keys(&char::from(key).to_string())).await.unwrap();
+        within(element.send_keys(&letter.to_string())).await.unwrap();
     }
 
     pub(crate) async fn reload(&self) {

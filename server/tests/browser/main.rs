@@ -3,6 +3,8 @@
 
 mod cameras;
 mod chromium;
+mod hosts;
+mod invitations;
 mod picture;
 mod proxy;
 mod seats;

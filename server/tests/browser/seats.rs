@@ -50,6 +50,9 @@ async fn whoever_leaves_is_gone_and_may_join_again() {
     watcher.shows(0, 2, Look(1)).await;
     page.click("leave").await;
     page.state("left").await;
+    // What was told before is not read out beside it.
+    page.until("document.getElementById('status').innerText === 'You have left the call.'").await;
+    page.until("document.getElementById('news').textContent === ''").await;
     watcher.until("!document.querySelector('[data-client-id=anna]')").await;
     watcher.is_black(0, 2).await;
     page.click("join").await;

@@ -80,6 +80,41 @@ impl Server {
     }
 }
 
+/// A server's key, and the links that it signs.
+pub(crate) struct Secret {
+    file: String,
+    _folder: TempDir,
+}
+
+impl Secret {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key").to_str().unwrap().to_owned();
+        run(&["key", &file]).await;
+        Self { file, _folder: folder }
+    }
+
+    /// For `--key-file`.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// A link to the server's page, with that query.
+    pub(crate) async fn invite(&self, server: &Server, flags: &[&str], query: &str) -> String {
+        let url = server.page("");
+        let words = ["invite", "--key-file", &self.file, "--url", url.trim_end_matches('/')];
+        run(&[&words, flags].concat()).await.trim().replace('#', &format!("{query}#"))
+    }
+}
+
+/// What the program prints.
+async fn run(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_tessera-server")).args(words).output();
+    let output = within(output).await.unwrap();
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// A native client, ended when it is dropped.
 pub(crate) struct Native {
     stop: CancellationToken,

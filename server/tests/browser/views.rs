@@ -79,6 +79,46 @@ async fn a_hidden_page_draws_nothing_and_is_not_taken_for_dead() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_page_without_a_camera_says_that_it_lives_before_its_seat_is_ended() {
+    let Some((_turn, server, chromium)) = stage(&["--silent-after", "3s"]).await else { return };
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::Denied).await;
+    page.state("live").await;
+    page.minimise().await;
+    let watcher = chromium.open(&server, "", Camera::Denied).await;
+    watcher.click("watch").await;
+    watcher.until("document.querySelector('[data-client-id=anna].off')").await;
+    let is_gone = "!document.querySelector('[data-client-id=anna]')";
+    assert!(watcher.is_never(is_gone, Duration::from_secs(8)).await);
+    page.close_without_complaint().await;
+    watcher.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_page_whose_clock_stands_still_answers_what_it_hears() {
+    let Some((_turn, server, chromium)) = stage(&["--silent-after", "8s"]).await else { return };
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;
+    page.shows(0, 2, Look(1)).await;
+    // The clock is the worker's, which is found by what goes to it.
+    page.run(
+        "const post = Worker.prototype.postMessage; \
+         Worker.prototype.postMessage = function (...message) { window.worker = this; post.apply(this, message); }",
+    )
+    .await;
+    page.until("window.worker").await;
+    page.click("camera").await;
+    page.is_black(0, 2).await;
+    page.run("window.worker.postMessage({ tick: 0 })").await;
+    page.minimise().await;
+    let watcher = chromium.open(&server, "", Camera::Denied).await;
+    watcher.click("watch").await;
+    watcher.until("document.querySelector('[data-client-id=anna].off')").await;
+    let is_gone = "!document.querySelector('[data-client-id=anna]')";
+    assert!(watcher.is_never(is_gone, Duration::from_secs(12)).await);
+    page.close_without_complaint().await;
+    watcher.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_silent_is_dimmed_until_the_next_word() {
     let Some((_turn, server, chromium)) = stage(&[]).await else { return };
     let silent = Native::show(&server, "client1", Look(0), Pace::Every(Duration::from_secs(600))).await;

@@ -1,6 +1,7 @@
 //! The page as a whole: every message goes to the one [`App`], in the order in which it came.
 
 mod feeding;
+mod ruling;
 mod sending;
 mod showing;
 mod stream;
@@ -11,18 +12,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tessera_wire::{FrameResponse, PushFrameResponse, Seat};
-use tonic::Status;
 use web_sys::{Event as DomEvent, ImageBitmap, PageTransitionEvent, Worker};
 
 use super::camera::{self, Device, Feed, Source};
 use super::dom::{self, Task, by_id, document, now, window};
 use super::encoder::Encoder;
-use super::identity::{self, Address};
+use super::identity::{self, Address, Invitation};
 use super::labels::Labels;
 use super::large::{full_screen, is_picture_in_picture, picture_in_picture};
 use super::lines::Line;
 use super::screen::{Mosaic, Screen, blob};
-use super::transport::{self, Client, is_http2};
+use super::transport::{Client, is_http2};
 use super::view::{self, View};
 use crate::call::{Call, Ending, Entry, Event, Role, State};
 use crate::notice::{CameraError, Press, Situation, notice};
@@ -35,6 +35,8 @@ use crate::texts::{self, Texts, fill};
 const TICK: u32 = 250;
 /// The same where it must stand in for the pictures that a hidden page is not told of.
 const QUICK_TICK: u32 = 66;
+/// So long a hint is shown that nobody closes.
+const HINT: Duration = Duration::from_secs(10);
 /// The panel's figures are renewed so often.
 const FIGURES: Duration = Duration::from_millis(500);
 
@@ -53,7 +55,7 @@ pub(crate) enum Message {
     Picture(u32, Duration),
     Encoded(Result<Bytes, String>),
     Response(Box<FrameResponse>),
-    StreamEnded(Status),
+    StreamEnded(Ending),
     /// This tab may have its stream.
     Line(Line),
     /// The other tabs have all connections.
@@ -62,7 +64,7 @@ pub(crate) enum Message {
     Pushed {
         number: u64,
         bytes: usize,
-        answer: Result<PushFrameResponse, Status>,
+        answer: Result<PushFrameResponse, Ending>,
     },
     Decoded(Mosaic, Option<ImageBitmap>),
     /// The link was copied, or can be read only.
@@ -70,6 +72,8 @@ pub(crate) enum Message {
         link: String,
         is_copied: bool,
     },
+    /// What a host wanted was done, or was not.
+    Ruled(Result<(), Ending>),
     Tick,
     Visibility,
     Online,
@@ -96,8 +100,8 @@ pub(crate) fn tell(message: Message) {
 }
 
 /// Starts the page.
-pub(crate) fn start(worker: Worker) {
-    let app = App::new(worker);
+pub(crate) fn start(worker: Worker, invitation: Invitation) {
+    let app = App::new(worker, invitation);
     APP.set(Some(app));
     listen();
     APP.with_borrow_mut(|app| {
@@ -125,6 +129,8 @@ fn listen() {
 struct App {
     texts: &'static Texts,
     address: Address,
+    /// Without its token, which the client has.
+    invitation: Invitation,
     client: Client,
     call: Call,
     stream: Option<Task>,
@@ -146,6 +152,9 @@ struct App {
     last_asked: u32,
     listing: Option<Task>,
     inviting: Option<Task>,
+    /// The client id of whom a host is asked about.
+    removing: Option<String>,
+    ruling: Option<Task>,
     devices: Vec<Device>,
     /// Whether this person wants to be seen.
     wants_camera: bool,
@@ -153,6 +162,8 @@ struct App {
     is_camera_error_read: bool,
     /// What else went wrong, until it is dismissed.
     complaint: Option<String>,
+    /// What somebody asked for, and until when it is shown.
+    hint: Option<(String, Duration)>,
     /// The newest frame of the own tile that was shown.
     own_shown: u64,
     /// Whether a mosaic was drawn since the page was opened.
@@ -166,7 +177,7 @@ struct App {
 }
 
 impl App {
-    fn new(worker: Worker) -> Self {
+    fn new(worker: Worker, mut invitation: Invitation) -> Self {
         let address = Address::read();
         let wanted: Vec<String> =
             window().navigator().languages().iter().filter_map(|tag| tag.as_string()).collect();
@@ -174,7 +185,7 @@ impl App {
         let (language, texts) = texts::choose(tags);
         Self {
             texts,
-            client: transport::client(),
+            client: Client::new(invitation.token.take()),
             call: Call::default(),
             stream: None,
             line: None,
@@ -192,11 +203,14 @@ impl App {
             last_asked: 0,
             listing: None,
             inviting: None,
+            removing: None,
+            ruling: None,
             devices: Vec::new(),
             wants_camera: true,
             camera_error: None,
             is_camera_error_read: false,
             complaint: None,
+            hint: None,
             own_shown: 0,
             has_drawn: false,
             next_picture: Duration::ZERO,
@@ -205,13 +219,18 @@ impl App {
             unanswered: 0,
             figures_at: Duration::ZERO,
             address,
+            invitation,
         }
     }
 
     fn begin(&mut self) {
-        let name = self.address.name.clone().or_else(identity::name).unwrap_or_default();
+        let given = self.invitation.name.clone();
+        let name = given.or_else(|| self.address.name.clone()).or_else(identity::name).unwrap_or_default();
         self.view.fill_in(&name, &self.address.room);
-        if camera::is_secure() {
+        self.view.bind(self.invitation.name.is_some(), self.invitation.only_watches);
+        if self.invitation.only_watches {
+            self.wants_camera = false;
+        } else if camera::is_secure() {
             self.open_camera(identity::camera());
         } else {
             self.camera_error = Some(CameraError::Insecure);
@@ -231,10 +250,7 @@ impl App {
             Message::Decoded(mosaic, bitmap) => return self.show(mosaic, bitmap.as_ref()),
             Message::Response(response) if self.stream.is_some() => self.respond(*response),
             Message::Response(_) => {}
-            Message::StreamEnded(status) => {
-                let ending = Ending { code: status.code(), message: status.message().to_owned() };
-                self.happen(Event::Ended(ending));
-            }
+            Message::StreamEnded(ending) => self.happen(Event::Ended(ending)),
             Message::Tick => self.tick(),
             Message::Line(line) => self.line = self.stream.is_some().then_some(line),
             Message::Crowded => self.happen(Event::Crowded),
@@ -253,11 +269,9 @@ impl App {
             Message::FeedEnded(_) => {}
             Message::Devices(devices) => self.list(devices),
             Message::DevicesChanged => self.devices_changed(),
-            Message::Invited { link, is_copied } => {
-                let texts = self.texts;
-                let words = if is_copied { texts.invite_copied } else { texts.invite_link };
-                self.complaint = Some(fill(words, &link));
-            }
+            Message::Invited { link, is_copied } => self.invited(&link, is_copied),
+            Message::Ruled(Ok(())) => {}
+            Message::Ruled(Err(ending)) => self.complaint = Some(fill(self.texts.rejected, &ending.message)),
             Message::Visibility => self.screen.go_on(is_seen()),
             Message::Online => self.happen(Event::TryNow),
             Message::Frozen => self.happen(Event::Frozen),
@@ -269,7 +283,7 @@ impl App {
     fn tick(&mut self) {
         let is_hidden_but_seen = self.is_hidden_but_seen();
         self.happen(Event::Tick);
-        self.outbox.expire(now());
+        self.hint.take_if(|(_, until)| now() >= *until);
         self.encoder.tick_every(if is_hidden_but_seen { QUICK_TICK } else { TICK });
         self.look_for_picture();
         self.give_sign();
@@ -281,10 +295,13 @@ impl App {
 
     fn press(&mut self, press: Press) {
         match press {
+            Press::Join if self.invitation.only_watches => self.join(Role::Spectator),
             Press::Join => self.join(Role::Participant),
             Press::Watch => self.join(Role::Spectator),
             Press::JoinAnew => {
-                self.address.id = Some(identity::renew());
+                if self.invitation.id.is_none() {
+                    self.address.id = Some(identity::renew());
+                }
                 self.join(Role::Participant);
             }
             Press::Leave => {
@@ -303,16 +320,37 @@ impl App {
                 self.figures();
             }
             Press::Invite => {
-                let link = identity::invite(&self.address.room);
+                let link = identity::link(&self.address.room);
                 self.inviting = Some(Task::spawn(async move {
                     let is_copied = identity::copy(&link).await;
                     tell(Message::Invited { link, is_copied });
                 }));
             }
             Press::Tile(slot) => self.labels.toggle(slot),
+            Press::AskRemoval(slot) => self.ask_removal(slot),
+            Press::Remove => self.remove(),
+            Press::Lock => self.lock(),
             Press::Escape => self.labels.enlarge(None),
-            Press::Dismiss => (self.complaint, self.is_camera_error_read) = (None, true),
+            Press::Dismiss if self.complaint.is_some() => self.complaint = None,
+            Press::Dismiss if self.hint.is_some() => self.hint = None,
+            Press::Dismiss => self.is_camera_error_read = true,
         }
+    }
+
+    /// Tells of the link. Whoever must copy it by hand gets the time for that.
+    fn invited(&mut self, link: &str, is_copied: bool) {
+        let texts = self.texts;
+        let (words, until) =
+            if is_copied { (texts.invite_copied, now() + HINT) } else { (texts.invite_link, Duration::MAX) };
+        let mut words = fill(words, link);
+        for (is_so, warning) in
+            [(self.client.has_token(), texts.invite_private), (identity::is_local(), texts.invite_local)]
+        {
+            if is_so {
+                words = format!("{words}\n{warning}");
+            }
+        }
+        self.hint = Some((words, until));
     }
 
     fn join(&mut self, role: Role) {
@@ -321,14 +359,17 @@ impl App {
             Role::Spectator => self.drop_feed(),
         }
         let mut name = self.view.name();
-        identity::remember_name(&name);
-        let client_id = identity::client_id(&self.address);
+        if self.invitation.name.is_none() {
+            identity::remember_name(&name);
+        }
+        let invited = self.invitation.id.clone();
+        let client_id = invited.unwrap_or_else(|| identity::client_id(&self.address));
         if name.is_empty() && identity::is_random(&client_id) {
             // Others would see the id instead.
             self.texts.guest.clone_into(&mut name);
         }
         let entry = Entry { client_id, name, room: self.address.room.clone(), role };
-        self.complaint = None;
+        (self.complaint, self.hint) = (None, None);
         self.stats = Stats::default();
         self.happen(Event::Join(entry, identity::claim()));
     }
@@ -353,9 +394,11 @@ impl App {
         self.view.state(state.name(), &self.status_words(), state.is_call());
         let is_screen = self.is_screen();
         let is_spectator = self.call.entry().is_some_and(|entry| entry.role == Role::Spectator);
+        self.show_rule();
         self.view.sending(self.feed.is_some(), is_screen, is_spectator);
         let words = match (&self.feed, &self.camera_error, self.wants_camera) {
             (Some(_), ..) => "",
+            _ if self.invitation.only_watches => self.texts.preview_watching,
             (None, None, true) => self.texts.preview_asking,
             _ => self.texts.preview_off,
         };
@@ -365,8 +408,10 @@ impl App {
             role: self.call.entry().map(|entry| entry.role),
             camera: self.camera_error.as_ref().filter(|_| !self.is_camera_error_read),
             complaint: self.complaint.as_deref(),
+            hint: self.hint.as_ref().map(|(words, _)| words.as_str()),
             waiting: self.call.waiting(now()),
             was_live: self.call.was_live(),
+            is_invited: self.client.has_token(),
             may_lack_connections: !is_http2(),
         };
         self.view.notice(notice(&situation, self.texts));

@@ -1,5 +1,7 @@
 //! Who this page is: from its address, from what the tab remembers, or by chance.
 
+use std::fmt;
+
 use js_sys::Reflect;
 use wasm_bindgen::UnwrapThrowExt;
 use wasm_bindgen_futures::JsFuture;
@@ -7,21 +9,47 @@ use web_sys::{Storage, UrlSearchParams};
 
 use super::dom::window;
 use crate::call::Claim;
+use crate::grpc_web::decoded;
 
 /// For the tab: a reload comes back to its place.
 const ID: &str = "tessera.id";
 const SESSION: &str = "tessera.session";
 const SLOT: &str = "tessera.slot";
+/// The room of those who name none.
+const MAIN: &str = "main";
 /// What random ids begin with.
 const RANDOM: &str = "web-";
 /// For the browser: the next call begins with these.
 const NAME: &str = "tessera.name";
 const CAMERA: &str = "tessera.camera";
 
+/// What an invite link brings.
+#[derive(Debug, Default)]
+pub(crate) struct Invitation {
+    pub(crate) token: Option<Token>,
+    /// Who its bearer is, and no other.
+    pub(crate) id: Option<String>,
+    /// What its bearer is called, whatever is typed.
+    pub(crate) name: Option<String>,
+    /// It is for no seat.
+    pub(crate) only_watches: bool,
+}
+
+/// What proves to the server that somebody was invited. It is in no store, and shown to nobody.
+#[derive(Clone)]
+pub(crate) struct Token(pub(crate) String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(secret)")
+    }
+}
+
 /// What the page's address asks for.
 #[derive(Debug, Default)]
 pub(crate) struct Address {
     pub(crate) name: Option<String>,
+    /// Empty for the main one.
     pub(crate) room: String,
     pub(crate) id: Option<String>,
     pub(crate) autojoin: bool,
@@ -29,13 +57,16 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Reads `?name=N&room=R&id=ID&autojoin=1&lang=TAG`.
+    /// Reads `/r/ROOM?name=N&id=ID&autojoin=1&lang=TAG`; without a room in the path `?room=ROOM` names it.
     pub(crate) fn read() -> Self {
-        let query = window().location().search().unwrap_or_default();
+        let location = window().location();
+        let query = location.search().unwrap_or_default();
         let Ok(query) = UrlSearchParams::new_with_str(&query) else { return Self::default() };
+        let path = location.pathname().unwrap_or_default();
+        let room = path.strip_prefix("/r/").map(decoded).or_else(|| query.get("room")).unwrap_or_default();
         Self {
             name: query.get("name"),
-            room: query.get("room").unwrap_or_default(),
+            room: if room.trim() == MAIN { String::new() } else { room.trim().to_owned() },
             id: query.get("id").filter(|id| !id.is_empty()),
             autojoin: query.get("autojoin").is_some_and(|value| value == "1"),
             language: query.get("lang"),
@@ -43,17 +74,19 @@ impl Address {
     }
 }
 
-/// The address that brings others into this room, without anything that is this person's own.
-pub(crate) fn invite(room: &str) -> String {
-    let location = window().location();
-    let base = location.origin().unwrap_or_default() + &location.pathname().unwrap_or_default();
-    match UrlSearchParams::new() {
-        Ok(query) if !room.is_empty() => {
-            query.set("room", room);
-            format!("{base}?{}", String::from(query.to_string()))
-        }
-        _ => base,
+/// The address of this room, without anything that is this person's own.
+pub(crate) fn link(room: &str) -> String {
+    let origin = window().location().origin().unwrap_or_default();
+    if room.is_empty() {
+        return origin + "/";
     }
+    format!("{origin}/r/{}", String::from(js_sys::encode_uri_component(room)))
+}
+
+/// Whether the page's address means this machine, whoever opens it.
+pub(crate) fn is_local() -> bool {
+    let host = window().location().hostname().unwrap_or_default();
+    host == "localhost" || host == "[::1]" || host.starts_with("127.")
 }
 
 /// Copies text for other programs; whether that is possible, and allowed.

@@ -16,3 +16,4 @@ mod transport;
 mod view;
 
 pub(crate) use app::start;
+pub(crate) use identity::{Invitation, Token};

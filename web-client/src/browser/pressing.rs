@@ -1,14 +1,14 @@
 //! Everything that can be pressed: buttons, tiles, keys.
 
 use wasm_bindgen::JsCast;
-use web_sys::{Element, Event, HtmlElement, HtmlSelectElement, KeyboardEvent};
+use web_sys::{Element, Event, HtmlDialogElement, HtmlElement, HtmlSelectElement, KeyboardEvent};
 
 use super::app::{Message, tell};
 use super::dom::{all, by_id, document, on};
 use crate::notice::Press;
 
 /// Keys of the keyboard, the buttons that they press, and the name of the button's words.
-const KEYS: [(&str, &str, &str); 9] = [
+const KEYS: [(&str, &str, &str); 10] = [
     ("c", "camera", "camera_off"),
     ("s", "share", "share_screen"),
     ("v", "choose", "choose_camera"),
@@ -17,6 +17,7 @@ const KEYS: [(&str, &str, &str); 9] = [
     ("d", "save", "save_picture"),
     ("i", "info", "statistics"),
     ("y", "invite", "copy_invite"),
+    ("k", "lock", "lock_room"),
     ("l", "leave", "leave"),
 ];
 
@@ -40,6 +41,7 @@ pub(crate) fn listen() {
         ("pip", Press::PictureInPicture),
         ("save", Press::Save),
         ("info", Press::Stats),
+        ("lock", Press::Lock),
         ("leave", Press::Leave),
     ] {
         on(&by_id(id), "click", move |_: Event| tell(Message::Press(press)));
@@ -55,11 +57,19 @@ pub(crate) fn listen() {
     on(&by_id("tiles"), "click", |event: Event| {
         if let Some(slot) = number_of(&event, "data-slot") {
             tell(Message::Press(Press::Tile(slot)));
+        } else if let Some(slot) = number_of(&event, "data-remove") {
+            tell(Message::Press(Press::AskRemoval(slot)));
         }
     });
     on(&by_id("notice"), "click", |event: Event| {
         if let Some(index) = number_of(&event, "data-action") {
             tell(Message::Action(index as usize));
+        }
+    });
+    let removal: HtmlDialogElement = by_id("removal");
+    on(&removal.clone(), "close", move |_: Event| {
+        if removal.return_value() == "remove" {
+            tell(Message::Press(Press::Remove));
         }
     });
     on(&document(), "keydown", |event: KeyboardEvent| press_key(&event));

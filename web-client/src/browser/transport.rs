@@ -1,31 +1,94 @@
-//! gRPC from a browser: tonic's client over gRPC-Web over `fetch`.
+//! gRPC from a browser: gRPC-Web over `fetch`.
 
 mod fetch;
 
+use std::rc::Rc;
+
+use bytes::Bytes;
 use js_sys::Reflect;
-use tessera_wire::video_processing_service_client::VideoProcessingServiceClient;
-use tonic_web::{GrpcWebCall, GrpcWebClientService};
+use prost::Message;
+use tessera_wire::{
+    EndSeatRequest, FrameRequest, FrameResponse, LockRoomRequest, PushFrameResponse, WatchMosaicRequest,
+};
+use tonic::Code;
 
 use super::dom::window;
-use fetch::Fetch;
+use super::identity::Token;
+use crate::call::Ending;
+use crate::grpc_web::framed;
+use fetch::Answer;
 
-/// The service at the page's own address.
-pub(crate) type Client = VideoProcessingServiceClient<GrpcWebClientService<Fetch>>;
-
-/// Bytes of the largest message that is read. A mosaic of the usual canvas is a few hundred KB; this is a bound, not an
-/// expectation.
-const MAX_MOSAIC_BYTES: usize = 64 << 20;
 /// Bytes of the largest frame that the server takes unless told otherwise. Over HTTP/1.1 a larger one shows up
 /// as a failed fetch without a reason, so it is not sent.
 pub(crate) const MAX_FRAME_BYTES: usize = 4 << 20;
 
-/// What `fetch` sends.
-type Call = GrpcWebCall<tonic::body::Body>;
+/// The service of the server that the page came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    /// Goes with every call.
+    token: Option<Rc<Token>>,
+}
 
-/// A client of the server that the page came from: its calls have a path and no address, as links have.
-pub(crate) fn client() -> Client {
-    VideoProcessingServiceClient::new(GrpcWebClientService::new(Fetch))
-        .max_decoding_message_size(MAX_MOSAIC_BYTES)
+impl Client {
+    pub(crate) fn new(token: Option<Token>) -> Self {
+        Self { token: token.map(Rc::new) }
+    }
+
+    /// Whether its calls say who was invited.
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// One frame up.
+    pub(crate) async fn push_frame(&self, request: &FrameRequest) -> Result<PushFrameResponse, Ending> {
+        let answer = self.ask("PushFrame", framed(request)).await?;
+        PushFrameResponse::decode(answer).map_err(|_| malformed())
+    }
+
+    /// Mosaics down.
+    pub(crate) async fn watch_mosaic(&self, request: &WatchMosaicRequest) -> Result<Mosaics, Ending> {
+        Ok(Mosaics(self.call("WatchMosaic", framed(request)).await?))
+    }
+
+    /// Ends somebody's seat.
+    pub(crate) async fn end_seat(&self, request: &EndSeatRequest) -> Result<(), Ending> {
+        self.ask("EndSeat", framed(request)).await.map(drop)
+    }
+
+    /// Locks the room, or opens it again.
+    pub(crate) async fn lock_room(&self, request: &LockRoomRequest) -> Result<(), Ending> {
+        self.ask("LockRoom", framed(request)).await.map(drop)
+    }
+
+    /// A call with one answer.
+    async fn ask(&self, method: &str, request: Vec<u8>) -> Result<Bytes, Ending> {
+        let mut answer = self.call(method, request).await?;
+        let message = answer.message().await?;
+        // How it ended stands behind the message.
+        while answer.message().await?.is_some() {}
+        message.ok_or_else(malformed)
+    }
+
+    async fn call(&self, method: &str, request: Vec<u8>) -> Result<Answer, Ending> {
+        let path = format!("/VideoProcessingService/{method}");
+        fetch::call(&path, &request, self.token.as_deref()).await
+    }
+}
+
+/// The stream of mosaics. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Mosaics(Answer);
+
+impl Mosaics {
+    /// The next response; `None` when the stream has ended well.
+    pub(crate) async fn next(&mut self) -> Result<Option<FrameResponse>, Ending> {
+        let message = self.0.message().await?;
+        message.map(|message| FrameResponse::decode(message).map_err(|_| malformed())).transpose()
+    }
+}
+
+fn malformed() -> Ending {
+    Ending::new(Code::Internal, "the answer is not what was asked for")
 }
 
 /// Whether the page came over HTTP/2, which has no limit of connections for a browser's tabs. As the page came, so

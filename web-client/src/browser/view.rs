@@ -33,7 +33,12 @@ impl View {
         for (key, word) in pressing::shortcuts() {
             let value = create("dd");
             append(&value, &text_element("kbd", &key.to_ascii_uppercase()));
-            define(&by_id("shortcuts"), texts.get(word).unwrap_or_default(), &value);
+            let described = define(&by_id("shortcuts"), texts.get(word).unwrap_or_default(), &value);
+            if word == "lock_room" {
+                for element in [described, value] {
+                    set(&element, "class", Some("host"));
+                }
+            }
         }
         pressing::listen();
         Self { texts, status: by_id("status"), news: by_id("news"), notice_shown: None }
@@ -64,9 +69,10 @@ impl View {
         }
         lobby.set_hidden(in_call);
         call.set_hidden(!in_call);
-        let next: HtmlElement = by_id(if in_call { "call" } else { "join" });
-        // An element that cannot have the focus does not take it.
-        let _focused = next.focus();
+        if let Some(next) = all(if in_call { "#call" } else { "#join:not([hidden]), #watch" }).first() {
+            // An element that cannot have the focus does not take it.
+            let _focused = next.unchecked_ref::<HtmlElement>().focus();
+        }
     }
 
     /// Tells those who listen to the page who came and who went.
@@ -121,6 +127,28 @@ impl View {
         set(&by_id("share"), "aria-pressed", Some(if is_screen { "true" } else { "false" }));
         camera.set_hidden(is_spectator);
         by_id::<HtmlElement>("share").set_hidden(is_spectator || !can_share());
+    }
+
+    /// Shows what a host has more than others, and whether the room is locked.
+    pub(crate) fn rule(&self, is_host: bool, is_locked: bool) {
+        by_id::<HtmlElement>("locked").set_hidden(!is_locked);
+        for element in all(".host") {
+            element.unchecked_ref::<HtmlElement>().set_hidden(!is_host);
+        }
+        let lock: HtmlElement = by_id("lock");
+        set(&lock, "data-on", is_locked.then_some(""));
+        label(&lock, if is_locked { self.texts.unlock_room } else { self.texts.lock_room });
+    }
+
+    /// Asks a host whether somebody is to go.
+    pub(crate) fn ask_removal(&self, name: &str) {
+        let question = fill(self.texts.remove_question, name);
+        by_id::<Element>("removal-title").set_text_content(Some(&question));
+        let dialog: HtmlDialogElement = by_id("removal");
+        // What was answered the last time stands there still.
+        dialog.set_return_value("");
+        // It fails when it is open already.
+        let _opened = dialog.show_modal();
     }
 
     /// Lists the cameras to choose from.
@@ -180,11 +208,22 @@ impl View {
         tame_name(&by_id::<HtmlInputElement>("name").value())
     }
 
-    /// Puts a name into its field, and the room above it.
+    /// Shows what an invite link has decided already: the name, and that there is no seat.
+    pub(crate) fn bind(&self, is_named: bool, only_watches: bool) {
+        by_id::<HtmlInputElement>("name").set_read_only(is_named);
+        for element in all("#entry label, #join") {
+            element.unchecked_ref::<HtmlElement>().set_hidden(only_watches);
+        }
+    }
+
+    /// Puts a name into its field, and the room above it and into the title.
     pub(crate) fn fill_in(&self, name: &str, room: &str) {
         by_id::<HtmlInputElement>("name").set_value(name);
-        let words = if room.is_empty() { String::new() } else { fill(self.texts.room, room) };
-        by_id::<Element>("room").set_text_content(Some(&words));
+        if !room.is_empty() {
+            let words = fill(self.texts.room, room);
+            by_id::<Element>("room").set_text_content(Some(&words));
+            document().set_title(&format!("{words} · Tessera"));
+        }
     }
 }
 
@@ -209,9 +248,12 @@ fn label(element: &HtmlElement, words: &str) {
     }
 }
 
-fn define(list: &Element, word: &str, value: &Element) {
-    append(list, &text_element("dt", word));
+/// Puts a word and what it stands for at the end of a list. Gives the word's element.
+fn define(list: &Element, word: &str, value: &Element) -> Element {
+    let described = text_element("dt", word);
+    append(list, &described);
     append(list, value);
+    described
 }
 
 /// This moment as a part of a file's name: 2026-11-24 07.15.03.

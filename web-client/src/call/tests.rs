@@ -94,10 +94,10 @@ fn a_join_without_an_answer_is_tried_again() {
 fn what_trying_again_cannot_mend_fails_in_its_own_words() {
     for (code, failure) in [
         (Code::AlreadyExists, Failure::IdTaken),
-        (Code::ResourceExhausted, Failure::Full),
+        (Code::ResourceExhausted, Failure::Full("words".into())),
         (Code::Aborted, Failure::TakenOver),
-        (Code::NotFound, Failure::NoSuchRoom),
-        (Code::PermissionDenied, Failure::NotAllowed("words".into())),
+        (Code::Unauthenticated, Failure::Stranger("words".into())),
+        (Code::PermissionDenied, Failure::Removed),
         (Code::InvalidArgument, Failure::Rejected("words".into())),
     ] {
         let mut call = live();
@@ -107,6 +107,20 @@ fn what_trying_again_cannot_mend_fails_in_its_own_words() {
         // And somebody may come again.
         assert_eq!(call.handle(Event::Join(entry(), None), at(600)), [Effect::Open(entry(), None)]);
     }
+}
+
+#[test]
+fn whoever_is_not_let_in_was_not_removed() {
+    let mut call = Call::default();
+    call.handle(Event::Join(entry(), None), at(0));
+    call.handle(ended(Code::PermissionDenied), at(100));
+    assert_eq!(call.state(), &State::Failed(Failure::NotAllowed("words".into())));
+
+    let mut call = live();
+    call.handle(ended(Code::Unavailable), at(1_000));
+    call.handle(Event::TryNow, at(1_001));
+    call.handle(ended(Code::PermissionDenied), at(1_100));
+    assert_eq!(call.state(), &State::Failed(Failure::NotAllowed("words".into())));
 }
 
 #[test]

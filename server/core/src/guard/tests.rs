@@ -272,7 +272,7 @@ async fn a_page_that_is_allowed_from_elsewhere_passes_with_its_preflight() {
     assert_eq!(answer.header("access-control-allow-origin"), "https://friend.example");
     assert_eq!(answer.header("access-control-allow-methods"), "POST");
     assert_eq!(answer.header("access-control-max-age"), "7200");
-    for name in ["content-type", "x-grpc-web", "x-user-agent", "grpc-timeout"] {
+    for name in ["content-type", "authorization", "x-grpc-web", "x-user-agent", "grpc-timeout"] {
         assert!(answer.header("access-control-allow-headers").contains(name), "{answer:?}");
     }
     let answer = call(&router, plain(), "call.example:50051", "https://friend.example").await;

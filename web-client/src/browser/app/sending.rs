@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tessera_wire::{FrameRequest, PushFrameResponse};
-use tonic::Status;
 
 use super::{App, Message, is_seen, tell};
 use crate::browser::dom::{Task, document, now, words};
 use crate::browser::encoder::Shape;
 use crate::browser::large::is_picture_in_picture;
 use crate::browser::transport::{MAX_FRAME_BYTES, is_http2};
+use crate::call::Ending;
 use crate::fit;
 use crate::texts::fill;
 
@@ -79,6 +79,7 @@ impl App {
 
     /// Says that somebody is here, when no frame has said it for a while.
     pub(super) fn give_sign(&mut self) {
+        self.outbox.expire(now());
         if self.seat.is_some() && (now() >= self.last_push + LIFE || self.last_push.is_zero()) {
             self.outbox.put(Push { jpeg: Bytes::new(), taken_at: Duration::ZERO });
             self.send();
@@ -100,23 +101,23 @@ impl App {
                 captured_at_us: push.taken_at.as_micros() as u64,
                 ..FrameRequest::default()
             };
-            let mut client = self.client.clone();
+            let client = self.client.clone();
             let bytes = request.frame_data.len();
             let task = Task::spawn(async move {
-                let answer = client.push_frame(request).await.map(tonic::Response::into_inner);
+                let answer = client.push_frame(&request).await;
                 tell(Message::Pushed { number, bytes, answer });
             });
             self.outbox.sent(number, task, now());
         }
     }
 
-    pub(super) fn pushed(&mut self, number: u64, bytes: usize, answer: Result<PushFrameResponse, Status>) {
+    pub(super) fn pushed(&mut self, number: u64, bytes: usize, answer: Result<PushFrameResponse, Ending>) {
         let round_trip = self.outbox.answered(number, now());
         self.unanswered = if answer.is_ok() { 0 } else { self.unanswered + 1 };
-        if let Err(status) = &answer
+        if let Err(ending) = &answer
             && self.unanswered == UNANSWERED
         {
-            self.complain(fill(self.texts.pushes_fail, status.message()));
+            self.complain(fill(self.texts.pushes_fail, &ending.message));
         }
         if let (Some(round_trip), Ok(answer)) = (round_trip, answer) {
             self.stats.round_trips.note(round_trip, now());

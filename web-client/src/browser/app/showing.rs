@@ -29,7 +29,8 @@ impl App {
     pub(super) fn arrange(&mut self, layout: Layout) {
         let own = self.call.entry().map(|entry| entry.client_id.clone()).unwrap_or_default();
         let after = layout.clone();
-        let before = self.labels.arrange(layout, &own);
+        let before = self.labels.arrange(layout, &own, self.is_host());
+        self.show_rule();
         if before.version == 0 {
             return;
         }
@@ -38,6 +39,8 @@ impl App {
             words += &match news {
                 News::Came(name) => fill(self.texts.came, &name),
                 News::Went(name) => fill(self.texts.went, &name),
+                News::Locked => self.texts.room_locked.to_owned(),
+                News::Unlocked => self.texts.room_unlocked.to_owned(),
             };
             words.push(' ');
         }

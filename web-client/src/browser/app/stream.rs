@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tessera_wire::{FrameResponse, WatchMosaicRequest};
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::{App, Message, is_seen, tell};
 use crate::browser::dom::{Task, now};
@@ -11,7 +11,7 @@ use crate::browser::identity;
 use crate::browser::lines::Line;
 use crate::browser::screen::Mosaic;
 use crate::browser::transport::{Client, is_http2};
-use crate::call::{Claim, Effect, Entry, Event, Now, Role, State};
+use crate::call::{Claim, Effect, Ending, Entry, Event, Now, Role, State};
 
 impl App {
     pub(super) fn happen(&mut self, event: Event) {
@@ -25,11 +25,17 @@ impl App {
                 Effect::Forget => identity::remember(None),
             }
         }
-        match self.call.state() {
-            State::Live if before == State::Reconnecting => self.view.news(self.texts.reconnected),
-            State::Live if before == State::Joining => self.view.news(self.texts.joined),
-            State::Joining | State::Live | State::Reconnecting => {}
-            State::Idle | State::Left | State::Failed(_) => self.line = None,
+        let state = self.call.state();
+        if matches!(state, State::Idle | State::Left | State::Failed(_)) {
+            self.line = None;
+        }
+        if *state != before {
+            // What was told before holds no more; where the call is, is told elsewhere.
+            self.view.news(match state {
+                State::Live if before == State::Reconnecting => self.texts.reconnected,
+                State::Live => self.texts.joined,
+                _ => "",
+            });
         }
     }
 
@@ -63,6 +69,8 @@ impl App {
             self.live_again();
         }
         self.happen(Event::Heard(claim));
+        // The server is heard every five seconds at least, also where a hidden page's clock stands still.
+        self.give_sign();
         if response.frame_data.is_empty() {
             self.labels.dim(&response.tiles);
             return;
@@ -81,23 +89,22 @@ impl App {
 }
 
 /// The stream of mosaics, told message by message.
-async fn watch(mut client: Client, request: WatchMosaicRequest, needs_line: bool) {
+async fn watch(client: Client, request: WatchMosaicRequest, needs_line: bool) {
     if needs_line {
         match if is_http2() { Line::NotNeeded } else { Line::take().await } {
             Line::NoneLeft => return tell(Message::Crowded),
             line => tell(Message::Line(line)),
         }
     }
-    let mut stream = match client.watch_mosaic(request).await {
-        Ok(response) => response.into_inner(),
-        Err(status) => return tell(Message::StreamEnded(status)),
+    let ending = match client.watch_mosaic(&request).await {
+        Ok(mut mosaics) => loop {
+            match mosaics.next().await {
+                Ok(Some(response)) => tell(Message::Response(Box::new(response))),
+                Ok(None) => break Ending::new(Code::Unavailable, "the stream ended"),
+                Err(ending) => break ending,
+            }
+        },
+        Err(ending) => ending,
     };
-    let status = loop {
-        match stream.message().await {
-            Ok(Some(response)) => tell(Message::Response(Box::new(response))),
-            Ok(None) => break Status::new(Code::Unavailable, "the stream ended"),
-            Err(status) => break status,
-        }
-    };
-    tell(Message::StreamEnded(status));
+    tell(Message::StreamEnded(ending));
 }
