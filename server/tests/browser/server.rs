@@ -1,6 +1,7 @@
 //! The real program as a process that can be killed, and native clients in it.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -118,6 +119,7 @@ async fn run(words: &[&str]) -> String {
 /// A native client, ended when it is dropped.
 pub(crate) struct Native {
     stop: CancellationToken,
+    hang: CancellationToken,
     running: AbortOnDropHandle<()>,
     _folder: Option<TempDir>,
 }
@@ -157,11 +159,21 @@ impl Native {
         let stop = CancellationToken::new();
         let mut session = Session::new(config, frames, stop.clone());
         while !matches!(within(session.next()).await.unwrap(), Some(Event::Mosaic(_))) {}
-        let running =
-            AbortOnDropHandle::new(tokio::spawn(
-                async move { while let Ok(Some(_)) = session.next().await {} },
-            ));
-        Self { stop, running, _folder: None }
+        let (hang, stopped) = (CancellationToken::new(), stop.clone());
+        let hanging = hang.clone();
+        let running = async move {
+            let mut playing = pin!(async { while let Ok(Some(_)) = session.next().await {} });
+            tokio::select! {
+                () = hanging.cancelled() => stopped.cancelled().await,
+                () = &mut playing => {}
+            }
+        };
+        Self { stop, hang, running: AbortOnDropHandle::new(tokio::spawn(running)), _folder: None }
+    }
+
+    /// Does nothing any more, as a program that hangs.
+    pub(crate) fn hang(&self) {
+        self.hang.cancel();
     }
 
     /// Says goodbye, as at Ctrl-C.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use fantoccini::key::Key;
-use tessera_client::pacing::Pace;
 
 use crate::chromium::Camera;
 use crate::picture::Look;
@@ -121,10 +120,11 @@ async fn a_hidden_page_whose_clock_stands_still_answers_what_it_hears() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_silent_is_dimmed_until_the_next_word() {
     let Some((_turn, server, chromium)) = stage(&[]).await else { return };
-    let silent = Native::show(&server, "client1", Look(0), Pace::Every(Duration::from_secs(600))).await;
+    let silent = Native::join(&server, "client1", Look(0)).await;
     let page = chromium.open(&server, "", Camera::Denied).await;
     page.click("watch").await;
     page.shows(0, 2, Look(0)).await;
+    silent.hang();
     page.until("document.querySelector('[data-client-id=client1].stale')").await;
     page.until("document.querySelector('[data-client-id=client1]').ariaLabel.includes('not answering')")
         .await;
