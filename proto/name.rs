@@ -41,10 +41,9 @@ pub fn check_name(text: &str) -> Result<&str, NameError> {
 /// `text`, as people type and paste it, as near to a name as can be: trimmed, without treacherous characters, and cut
 /// after the last character that fits. Empty if nothing is left, which is no name.
 pub fn tame_name(text: &str) -> String {
-    let mut name: String = text.trim().chars().filter(|&c| !is_treacherous(c)).collect();
-    name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
-    name.truncate(name.trim_end().len());
-    name
+    let harmless: String = text.chars().filter(|&c| !is_treacherous(c)).collect();
+    let name = harmless.trim();
+    name[..name.floor_char_boundary(MAX_NAME_BYTES)].trim_end().to_owned()
 }
 
 /// Control characters, line and paragraph separators, and what changes the direction of text
@@ -68,9 +67,14 @@ mod tests {
 
     #[test]
     fn what_was_made_tame_is_a_name_or_empty() {
-        for (text, name) in
-            [(" Zoë\u{202E}\n ", "Zoë"), ("\u{2066}", ""), ("  ", ""), ("a\tb", "ab"), ("<b>", "<b>")]
-        {
+        for (text, name) in [
+            (" Zoë\u{202E}\n ", "Zoë"),
+            ("\u{2066}", ""),
+            ("  ", ""),
+            ("a\tb", "ab"),
+            ("\u{6} a", "a"),
+            ("<b>", "<b>"),
+        ] {
             assert_eq!(tame_name(text), name);
         }
         let long = tame_name(&format!("{} {}", "가".repeat(20), "나".repeat(20)));

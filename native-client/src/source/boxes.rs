@@ -113,7 +113,7 @@ impl<R: Read + Seek> Survey<'_, R> {
     /// Media data, and what nobody looks into, may be cut off: what is missing is found when it is read.
     fn file(&mut self, size: u64) -> Result<(), BoxError> {
         let mut at = 0;
-        while at + HEADER <= size {
+        while size.saturating_sub(at) >= HEADER {
             let Some(next) = self.header(at, u64::MAX)? else { return Ok(()) };
             if next.end <= size {
                 self.look_into(&next, 0)?;

@@ -107,6 +107,10 @@ impl<R: BufRead> Splitter<R> {
         if self.marker()? != SOI {
             return Err(SplitError::NotJpeg);
         }
+        // Fill bytes may stand before any marker, but not everybody takes them before the first.
+        let fill = self.picture.len() - 2;
+        self.picture.drain(..fill);
+        self.begin += fill as u64;
         let mut marker = self.marker()?;
         while marker != EOI {
             marker = self.walk(marker)?;
@@ -248,6 +252,13 @@ mod tests {
         let end = encoded.len() - 2;
         encoded.splice(end..end, [0xFF, 0xFF]);
         assert_eq!(split(&[encoded.clone(), encoded.clone()].concat()).unwrap(), [encoded.clone(), encoded]);
+    }
+
+    #[test]
+    fn fill_bytes_before_a_picture_are_passed_over() {
+        let picture = jpeg(16, 16, 3);
+        let stream = [&[FILL; 5][..], &picture, &[FILL; 2], &picture].concat();
+        assert_eq!(split(&stream).unwrap(), [picture.clone(), picture]);
     }
 
     #[test]

@@ -173,8 +173,10 @@ impl FromStr for HostName {
         // The dot of the root, which neither certificates nor browsers' addresses have.
         let host = host.strip_suffix('.').unwrap_or(&host);
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-        ServerName::try_from(bare).map_err(|_| HostNameError)?;
-        Ok(Self(bare.to_owned()))
+        match ServerName::try_from(bare) {
+            Ok(_) if !bare.ends_with('.') => Ok(Self(bare.to_owned())),
+            _ => Err(HostNameError),
+        }
     }
 }
 
@@ -239,7 +241,7 @@ mod tests {
         {
             assert_eq!(text.parse::<HostName>().unwrap().to_string(), name);
         }
-        for text in ["", "http://a", "a:1", "[::1]:1", "a/b", "a b", "*"] {
+        for text in ["", "http://a", "a:1", "[::1]:1", "a/b", "a b", "*", "a.."] {
             assert_eq!(text.parse::<HostName>(), Err(HostNameError), "{text}");
         }
     }
