@@ -7,7 +7,7 @@ mod support;
 use bytes::Bytes;
 use image::DynamicImage;
 use support::oracle::coefficients::{self, Coefficients, Component, Huffman, Tables};
-use support::oracle::{expect_cosine, expect_requantised};
+use support::oracle::{expect_cosine, expect_halved, expect_requantised};
 use support::{Changes, Foreign, format, pictures, psnr};
 use tessera_mosaic::{Fit, Ingest, Ingested, Picture, Quality, TileSpec, Way};
 
@@ -100,6 +100,21 @@ fn every_component_is_decoded_as_the_cosine_transform_of_its_coefficients() {
             expect_cosine(&read.components[0], &planes.planes()[0], (61, 45));
             expect_cosine(&read.components[1], &planes.planes()[1], (31, 23));
             expect_cosine(&read.components[2], &planes.planes()[2], (31, 23));
+        }
+    }
+}
+
+#[test]
+fn chroma_of_full_resolution_is_halved_by_a_cubic_filter_block_by_block() {
+    for quality in [5, 85, 100] {
+        for picture in pictures(75, 50) {
+            let sampling = jpeg_encoder::SamplingFactor::F_1_1;
+            let jpeg = Foreign { sampling, ..Foreign::plain(quality) }.encode(&picture);
+            let planes = Ingest::default().decode(&jpeg).unwrap();
+            let read = coefficients::read(&jpeg).unwrap();
+            expect_cosine(&read.components[0], &planes.planes()[0], (75, 50));
+            expect_halved(&read.components[1], &planes.planes()[1], (38, 25));
+            expect_halved(&read.components[2], &planes.planes()[2], (38, 25));
         }
     }
 }

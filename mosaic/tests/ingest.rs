@@ -122,7 +122,12 @@ fn every_kind_that_is_taken_looks_as_it_was() {
         for plane in 0..3 {
             let decibels = psnr(&seen.planes()[plane], &original.planes()[plane]);
             // 4:1:1 has half the chroma columns of this noisy picture, and zune smooths what is progressive.
-            let enough = if plane > 0 && (4..=6).contains(&n) { 16.0 } else { 30.0 };
+            // Chroma that was repeated to full resolution is not what a filter halves best.
+            let enough = match n {
+                4..=6 if plane > 0 => 16.0,
+                1 if plane > 0 => 28.0,
+                _ => 30.0,
+            };
             assert!(decibels > enough, "kind {n}, plane {plane}: {decibels} dB");
         }
     }
