@@ -130,6 +130,7 @@ pub fn probe<'a>(jpeg: &'a [u8], limits: &Limits) -> Result<Header<'a>, FrameErr
         match segments.next_marker()? {
             marker::EOI => return found.finish(segments.at),
             marker::SOS => {
+                found.expect_frame_header()?;
                 let parameters = segments.body()?;
                 let data = segments.entropy_coded_data()?;
                 found.scans.push(Scan { tables: found.tables, parameters, data });
@@ -249,6 +250,11 @@ impl<'a> Found<'a> {
         if components.len() != usize::from(count) {
             return Err(malformed("a frame header of another length than its components take"));
         }
+        let is_taken =
+            |n: usize| components[..n].iter().any(|before: &[u8; 3]| before[0] == components[n][0]);
+        if (0..components.len()).any(is_taken) {
+            return Err(malformed("two components of one id"));
+        }
         if precision != 8 {
             return Err(FrameError::Unsupported(format!("{precision}-bit JPEG")));
         }
@@ -266,6 +272,14 @@ impl<'a> Found<'a> {
         Limits::hold("pixels", (width * height) as usize, limits.pixels as usize)?;
         self.frame = Some(Frame { coding, width, height, components });
         Ok(())
+    }
+
+    /// T.81 B.2.1: the frame header comes before the scans.
+    fn expect_frame_header(&self) -> Result<(), FrameError> {
+        self.frame
+            .as_ref()
+            .map(|_| ())
+            .ok_or_else(|| malformed("it has no frame header in front of its data"))
     }
 
     fn finish(self, end: usize) -> Result<Header<'a>, FrameError> {

@@ -24,13 +24,17 @@ fn body(jpeg: &[u8], kind: u8) -> usize {
     marker(jpeg, kind) + 3
 }
 
+fn segment(kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut segment = Vec::new();
+    coefficients::segment(&mut segment, kind, body);
+    segment
+}
+
 /// The frame with a segment in front of its scan.
 fn with(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut jpeg = frame();
-    let mut segment = Vec::new();
-    coefficients::segment(&mut segment, kind, body);
     let at = marker(&jpeg, 0xDA) - 1;
-    jpeg.splice(at..at, segment);
+    jpeg.splice(at..at, segment(kind, body));
     jpeg
 }
 
@@ -99,10 +103,8 @@ fn frame_headers_that_are_none_are_refused() {
     expect_malformed(&with(0xC0, &whole), "two pictures in one");
     let header = |body: &[u8]| {
         let mut jpeg = without(0xC0);
-        let mut segment = Vec::new();
-        coefficients::segment(&mut segment, 0xC0, body);
         let at = marker(&jpeg, 0xDA) - 1;
-        jpeg.splice(at..at, segment);
+        jpeg.splice(at..at, segment(0xC0, body));
         jpeg
     };
     expect_malformed(&header(&whole[..5]), "a frame header that is too short");
@@ -112,6 +114,13 @@ fn frame_headers_that_are_none_are_refused() {
         "another length than its components take",
     );
     expect_malformed(&without(0xC0), "no frame header");
+    // Behind its data.
+    let late = [&without(0xC0)[..], &segment(0xC0, &whole)].concat();
+    let end = late.len() - 2 - whole.len() - 4;
+    expect_malformed(&[&late[..end], &late[end + 2..], &[0xFF, 0xD9]].concat(), "no frame header");
+    for ids in [(6, whole[9]), (9, whole[12]), (6, whole[12])] {
+        expect_malformed(&changed(0xC0, &[ids]), "two components of one id");
+    }
     expect_unsupported(&header(&[&[8, 0, 64, 0, 64, 2], &whole[6..12]].concat()), "2 components");
     for (kind, what) in
         [(0xC6, "hierarchical"), (0xC7, "hierarchical"), (0xCA, "arithmetic"), (0xCF, "arithmetic")]
