@@ -31,10 +31,7 @@ pub(crate) fn decode(
 }
 
 fn decode_by_zune(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Result<Picture, FrameError> {
-    let is_odd = |factor: u8| ![1, 2, 4].contains(&factor);
-    if header.frame.components.iter().any(|[_, factors, _]| is_odd(factors >> 4) || is_odd(factors & 15)) {
-        return Err(FrameError::Unsupported("JPEG with sampling factors other than 1, 2 and 4".to_owned()));
-    }
+    expect_usual_sampling(header)?;
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(limits.side as usize)
@@ -47,6 +44,25 @@ fn decode_by_zune(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Result<
     decoder.set_options(options.jpeg_set_out_colorspace(space));
     let pixels = decoder.decode().map_err(refusal)?;
     convert(header.width(), header.height(), pixels).map_err(wrong_length)
+}
+
+/// Refuses what zune-jpeg 0.5 panics at or takes for broken. It is legal, and nobody sends it.
+fn expect_usual_sampling(header: &Header<'_>) -> Result<(), FrameError> {
+    let unsupported = |what: &str| Err(FrameError::Unsupported(format!("JPEG with {what}")));
+    let factors = header.frame.components.iter().map(|[_, factors, _]| (factors >> 4, factors & 15));
+    let first = factors.clone().next().unwrap_or_default();
+    for (across, down) in factors {
+        if ![across, down].iter().all(|factor| [1, 2, 4].contains(factor)) {
+            return unsupported("sampling factors other than 1, 2 and 4");
+        }
+        if across > first.0 || down > first.1 {
+            return unsupported("more samples of a colour than of the first");
+        }
+        if (first.1, down) == (4, 2) {
+            return unsupported("the sampling factor 2 under 4");
+        }
+    }
+    Ok(())
 }
 
 /// Makes a picture of a size of decoded pixels.
