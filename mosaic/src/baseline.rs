@@ -102,7 +102,7 @@ impl<'a> Plan<'a> {
             .components
             .iter()
             .all(|&[_, _, table]| tables.quantisation.get(usize::from(table)).is_some_and(Option::is_some));
-        if frame.coding == Coding::Progressive || !header.is_ycbcr() || !has_tables {
+        if frame.coding == Coding::Progressive || !header.is_ycbcr || !has_tables {
             return None;
         }
         let factors: Vec<_> =

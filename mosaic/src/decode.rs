@@ -68,22 +68,25 @@ fn expect_usual_sampling(header: &Header<'_>) -> Result<(), FrameError> {
 /// Makes a picture of a size of decoded pixels.
 type Convert = fn(u32, u32, Vec<u8>) -> Result<Picture, PictureError>;
 
-/// What to have decoded, which is what the JPEG holds, and how a picture is made of it.
+/// What to have decoded, which is what zune-jpeg takes the JPEG to hold, so that it leaves the samples as they are; and how
+/// a picture is made of them, by what the JPEG does hold.
 fn pixels(input: Option<ColorSpace>, header: &Header<'_>) -> Result<(ColorSpace, Convert), FrameError> {
-    match (header.frame.components.len(), input) {
-        (1, _) => Ok((ColorSpace::Luma, Picture::from_gray)),
-        (_, Some(ColorSpace::YCbCr)) => {
-            Ok((ColorSpace::YCbCr, |width, height, pixels| Picture::from_ycbcr(width, height, &pixels)))
-        }
-        // zune-jpeg takes an Adobe segment without a transform for CMYK, until it counts the components.
-        (_, Some(ColorSpace::RGB | ColorSpace::CMYK)) => {
-            Ok((ColorSpace::RGB, |width, height, pixels| Picture::from_rgb(width, height, &pixels)))
-        }
+    let space = match (header.frame.components.len(), input) {
+        (1, _) => return Ok((ColorSpace::Luma, Picture::from_gray)),
+        // By an Adobe segment it means four components, until it counts them.
+        (_, Some(ColorSpace::YCbCr | ColorSpace::YCCK)) => ColorSpace::YCbCr,
+        (_, Some(ColorSpace::RGB | ColorSpace::CMYK)) => ColorSpace::RGB,
         (count, Some(space)) => {
-            Err(FrameError::Unsupported(format!("JPEG of {count} components in {space:?}")))
+            return Err(FrameError::Unsupported(format!("JPEG of {count} components in {space:?}")));
         }
-        (_, None) => Err(FrameError::Malformed("it has no frame header".to_owned())),
-    }
+        (_, None) => return Err(FrameError::Malformed("it has no frame header".to_owned())),
+    };
+    let convert: Convert = if header.is_ycbcr {
+        |width, height, pixels| Picture::from_ycbcr(width, height, &pixels)
+    } else {
+        |width, height, pixels| Picture::from_rgb(width, height, &pixels)
+    };
+    Ok((space, convert))
 }
 
 /// Whose fault it is that the decoder stopped.

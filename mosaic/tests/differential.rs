@@ -178,9 +178,7 @@ fn three_components_without_a_transform_are_red_green_and_blue() {
     for picture in pictures(60, 40) {
         let sampling = jpeg_encoder::SamplingFactor::F_1_1;
         let jpeg = Foreign { sampling, ..Foreign::plain(95) }.encode(&picture);
-        let mut adobe = Vec::new();
-        coefficients::segment(&mut adobe, 0xEE, b"Adobe\0\x64\0\0\0\0\0");
-        let rgb = [&jpeg[..2], &adobe, &jpeg[2..]].concat();
+        let rgb = support::with_adobe(&jpeg, Some(0), false);
         let seen = Ingest::default().decode(&rgb.into()).unwrap();
         let expected = Picture::from_rgb(60, 40, &support::interleaved(&picture)).unwrap();
         for (seen, expected) in seen.planes().iter().zip(expected.planes()) {

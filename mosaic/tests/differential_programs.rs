@@ -149,6 +149,34 @@ fn a_frame_of_red_green_and_blue_is_taken_as_it_looks() {
     }
 }
 
+/// Whatever segments say of its colours.
+#[test]
+fn the_colours_of_a_frame_are_those_that_libjpeg_turbo_shows() {
+    if skipped("frames with JFIF and Adobe segments in djpeg") {
+        return;
+    }
+    let desk = Desk::new();
+    let picture = Picture::from_ycbcr(64, 64, &[81, 90, 240].repeat(64 * 64)).unwrap();
+    for progressive in [false, true] {
+        let jpeg = Foreign { progressive, ..Foreign::plain(95) }.encode(&picture);
+        for (adobe, jfif) in
+            [None, Some(0), Some(1), Some(2)].map(|adobe| [(adobe, true), (adobe, false)]).concat()
+        {
+            let jpeg = support::with_adobe(&jpeg, adobe, jfif);
+            let expected = Picture::from_rgb(64, 64, &desk.djpeg(&[], &jpeg).0).unwrap();
+            let ours = Ingest::default().decode(&jpeg.into()).unwrap();
+            for (ours, expected) in ours.planes().iter().zip(expected.planes()) {
+                assert!(
+                    ours[0].abs_diff(expected[0]) < 3,
+                    "Adobe {adobe:?}, JFIF {jfif}: {} {}",
+                    ours[0],
+                    expected[0]
+                );
+            }
+        }
+    }
+}
+
 /// The tile of a much larger frame is the very tile of what djpeg makes of it at a quarter or an eighth of its size.
 #[test]
 fn a_frame_that_is_reduced_has_the_samples_that_libjpeg_turbo_gives() {
