@@ -149,7 +149,20 @@ fn of_coefficients(mut bytes: Source<'_>) -> Made {
     let (width, height) = if kind & 4 == 0 {
         (64, 64)
     } else {
-        bytes.choice(&[(16, 16), (21, 9), (1, 1), (150, 40), (130, 130)])
+        // The larger ones are reduced to a half, a quarter and an eighth of their samples, to odd numbers of them too.
+        bytes.choice(&[
+            (16, 16),
+            (21, 9),
+            (1, 1),
+            (150, 40),
+            (130, 130),
+            (128, 128),
+            (522, 514),
+            (1028, 24),
+            (24, 1028),
+            (2056, 16),
+            (16, 2056),
+        ])
     };
     let factors: &[(usize, usize)] = match kind >> 3 & 7 {
         _ if kind & 4 == 0 => &[(2, 2), (1, 1), (1, 1)],

@@ -19,8 +19,8 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
-/// So small that a second sees a thousand frames.
-const LIMITS: Limits = Limits { bytes: 1 << 20, side: 1024, pixels: 1 << 17, scans: 20 };
+/// So small that a second sees hundreds of frames, and so large that each reduction is made of some.
+const LIMITS: Limits = Limits { bytes: 1 << 20, side: 2560, pixels: 1 << 19, scans: 20 };
 
 /// A header that is taken keeps the limits, and says the size that zune-jpeg reads.
 pub fn probe(data: &[u8]) {

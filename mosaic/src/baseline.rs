@@ -102,7 +102,7 @@ impl<'a> Plan<'a> {
             .components
             .iter()
             .all(|&[_, _, table]| tables.quantisation.get(usize::from(table)).is_some_and(Option::is_some));
-        if frame.coding == Coding::Progressive || !header.is_ycbcr() || !has_tables {
+        if frame.coding == Coding::Progressive || !header.is_ycbcr || !has_tables {
             return None;
         }
         let factors: Vec<_> =
@@ -226,11 +226,10 @@ impl<'a> Plan<'a> {
     /// The planes as a 4:2:0 picture.
     fn picture(self) -> Result<Picture, FrameError> {
         let (width, height) = self.size;
-        let (chroma_width, chroma_height) = (width.div_ceil(2) as usize, height.div_ceil(2) as usize);
         let most = self.components[0].samples_in_mcu();
         let mut planes = self.components.into_iter().enumerate().map(|(index, component)| match index {
             0 => component.cropped(width as usize, height as usize),
-            _ => component.halved(most, chroma_width, chroma_height),
+            _ => component.halved(most, (width as usize, height as usize)),
         });
         let luma = planes.next().unwrap_or_default();
         let picture = match (planes.next(), planes.next()) {
@@ -257,22 +256,22 @@ impl Component {
         self.plane.chunks(self.stride).take(height).flat_map(|row| &row[..width]).copied().collect()
     }
 
-    /// The plane at half the resolution of luma, which has `most` samples in an MCU.
-    fn halved(self, most: (usize, usize), width: usize, height: usize) -> Vec<u8> {
+    /// The plane at half the resolution of luma, which has `most` samples in an MCU and `luma` in the picture.
+    fn halved(self, most: (usize, usize), luma: (usize, usize)) -> Vec<u8> {
         let own = self.samples_in_mcu();
+        let (width, height) = (luma.0.div_ceil(2), luma.1.div_ceil(2));
         if (own.0 * 2, own.1 * 2) == most {
             return self.cropped(width, height);
         }
-        // Samples of this plane for two of luma: two, one, or half a one.
-        let span = |own: usize, most: usize, at: usize| {
-            let first = at * 2 * own / most;
-            first..((at * 2 + 2) * own).div_ceil(most).max(first + 1)
+        // Samples of this plane for two of luma, the last of which may be missing: two, one, or half a one.
+        let span = |own: usize, most: usize, luma: usize, at: usize| {
+            at * 2 * own / most..((at * 2 + 2).min(luma) * own).div_ceil(most)
         };
         let mut out = Vec::with_capacity(width * height);
         for y in 0..height {
-            let rows = span(own.1, most.1, y);
+            let rows = span(own.1, most.1, luma.1, y);
             for x in 0..width {
-                let columns = span(own.0, most.0, x);
+                let columns = span(own.0, most.0, luma.0, x);
                 let samples = rows.clone().flat_map(|row| {
                     self.plane[row * self.stride..][columns.clone()].iter().map(|&sample| u32::from(sample))
                 });
@@ -308,6 +307,8 @@ pub(crate) fn damaged(flaw: Flaw) -> FrameError {
 
 #[cfg(test)]
 mod tests {
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
     use super::*;
     use crate::format::Quality;
     use crate::limits::Limits;
@@ -337,6 +338,63 @@ mod tests {
                 plan.components.into_iter().map(|component| component.plane).collect::<Vec<_>>()
             });
             assert_eq!(planes[0], planes[1]);
+        }
+    }
+
+    /// A slope in each component, to which padding adds nothing that is not in its last column and row.
+    fn slopes(width: u16, height: u16, sampling: SamplingFactor) -> Vec<u8> {
+        let sample = |at: u16, side: u16| (40 + u32::from(at) * 160 / u32::from(side)) as u8;
+        let pixel = |x: u16, y: u16| [sample(x, width), sample(y, height), 240 - sample(x, width)];
+        let pixels: Vec<_> = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y))).collect();
+        let mut jpeg = Vec::new();
+        let mut encoder = Encoder::new(&mut jpeg, 95);
+        encoder.set_sampling_factor(sampling);
+        encoder.encode(&pixels, width, height, ColorType::Ycbcr).unwrap();
+        jpeg
+    }
+
+    fn decoded(jpeg: &[u8], reduction: Reduction) -> Picture {
+        let header = probe(jpeg, &Limits::default()).unwrap();
+        Plan::new(&header, reduction).unwrap().decode(jpeg, &mut Workspace::default()).unwrap()
+    }
+
+    /// Where one sample of a block is left and a side is odd, two samples of luma have one of full chroma.
+    #[test]
+    fn a_reduced_picture_of_any_sampling_and_side_has_the_averages_of_the_whole_one() {
+        use SamplingFactor::{F_1_1, F_1_2, F_1_4, F_2_1, F_2_2, F_2_4, F_4_1, F_4_2};
+        let sizes = [(1, 1), (7, 9), (8, 24), (17, 40), (33, 15), (65, 23), (72, 56), (73, 129), (200, 137)];
+        for sampling in [F_1_1, F_2_1, F_1_2, F_2_2, F_4_1, F_4_2, F_1_4, F_2_4] {
+            for (width, height) in sizes {
+                let jpeg = slopes(width, height, sampling);
+                let whole = decoded(&jpeg, Reduction::NONE);
+                for (across, down) in [1, 2, 4, 8].into_iter().flat_map(|a| [1, 2, 4, 8].map(|d| (a, d))) {
+                    let reduced = decoded(&jpeg, Reduction { across, down });
+                    for plane in 0..3 {
+                        let label =
+                            format!("{width}x{height} {sampling:?} by {across}x{down}, plane {plane}");
+                        expect_averages(&whole, &reduced, plane, (across, down), &label);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Each sample is the average of those it stands for, near enough for chroma that is as coarse as a whole MCU.
+    fn expect_averages(whole: &Picture, reduced: &Picture, plane: usize, by: (u32, u32), label: &str) {
+        let ((width, height), (columns, rows)) = (whole.plane_size(plane), reduced.plane_size(plane));
+        for (y, x) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
+            let across = x * by.0..((x + 1) * by.0).min(width);
+            let down = y * by.1..((y + 1) * by.1).min(height);
+            let count = across.len() * down.len();
+            let sum: u32 = down
+                .flat_map(|y| across.clone().map(move |x| (y * width + x) as usize))
+                .map(|at| u32::from(whole.planes[plane][at]))
+                .sum();
+            let (got, average) =
+                (reduced.planes[plane][(y * columns + x) as usize], sum as f64 / count as f64);
+            // Two pixels' worth of slope in small pictures are as much as their padding may shift.
+            let slack = 4.0 + 160.0 * f64::from(by.0.max(by.1)) / f64::from(width.min(height));
+            assert!((f64::from(got) - average).abs() <= slack, "{label} at {x}, {y}: {got} for {average}");
         }
     }
 }

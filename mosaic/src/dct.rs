@@ -1,7 +1,7 @@
 //! The discrete cosine transform of 8x8 samples, forward and inverse (T.81 A.3.3), and quantisation.
 //!
-//! The arithmetic is that of libjpeg's accurate integer DCT (`jfdctint.c`, `jidctint.c`, and `jidctred.c` where a
-//! block becomes fewer samples than it has coefficients; C. Loeffler, A. Ligtenberg, G. Moschytz, "Practical fast
+//! The arithmetic is that of libjpeg's accurate integer DCT (`jfdctint.c`, `jidctint.c`, and `jidctred.c` where eight
+//! samples become two or one; C. Loeffler, A. Ligtenberg, G. Moschytz, "Practical fast
 //! 1-D DCT algorithms with 11 multiplications", ICASSP 1989), so that every bit can be compared with a codec that is
 //! not ours.
 //!
@@ -21,30 +21,31 @@ pub(crate) const PASS1_BITS: usize = 2;
 
 /// Cosines with [`CONST_BITS`] fractional bits, as libjpeg names them.
 pub(crate) mod cosine {
-    pub(crate) const F0_211: i16 = 1730;
     pub(crate) const F0_298: i16 = 2446;
     pub(crate) const F0_390: i16 = 3196;
-    pub(crate) const F0_509: i16 = 4176;
     pub(crate) const F0_541: i16 = 4433;
-    pub(crate) const F0_601: i16 = 4926;
     pub(crate) const F0_720: i16 = 5906;
     pub(crate) const F0_765: i16 = 6270;
     pub(crate) const F0_850: i16 = 6967;
     pub(crate) const F0_899: i16 = 7373;
-    pub(crate) const F1_061: i16 = 8697;
     pub(crate) const F1_175: i16 = 9633;
     pub(crate) const F1_272: i16 = 10426;
-    pub(crate) const F1_451: i16 = 11893;
     pub(crate) const F1_501: i16 = 12299;
     pub(crate) const F1_847: i16 = 15137;
     pub(crate) const F1_961: i16 = 16069;
     pub(crate) const F2_053: i16 = 16819;
-    pub(crate) const F2_172: i16 = 17799;
     pub(crate) const F2_562: i16 = 20995;
     pub(crate) const F3_072: i16 = 25172;
     pub(crate) const F3_624: i16 = 29692;
 }
 use cosine::*;
+
+/// What the coefficients 2, 4 and 6 are to the outer and the inner two of four samples: the sum over the filter's weights
+/// (64, 55.5, 14.5, -4.5 and -1.5, and -6, 14.5, 55.5, 55.5, 14.5, -4.5 and -1.5, of 128) times the coefficient's
+/// cosines, times the square root of 8, with [`CONST_BITS`] fractional bits.
+pub(crate) const FOUR_EVEN: [[i16; 3]; 2] = [[14547, -1536, -2008], [-15343, 0, 1090]];
+/// The same of the coefficients 1, 3, 5 and 7.
+pub(crate) const FOUR_ODD: [[i16; 4]; 2] = [[21068, 5400, -3357, -606], [8825, -16244, 4846, -69]];
 
 /// A constant, to be multiplied with.
 const fn by(constant: i16) -> Wrapping<i32> {
@@ -84,8 +85,8 @@ fn transform(samples: &[u8], stride: usize) -> Block {
 }
 
 /// The samples of quantised coefficients in natural order, with the steps of their quantisation: `size` of them, across
-/// and down, each 8, 4, 2 or 1, from the left and the top. Fewer than eight are the averages of those that eight would
-/// be. What is beyond them means nothing.
+/// and down, each 8, 4, 2 or 1, from the left and the top. One or two are the averages of what eight would be, four are
+/// sharper. What is beyond them means nothing.
 #[inline(always)]
 pub(crate) fn inverse(coefficients: &[i16; 64], steps: &[i16; 64], size: (usize, usize)) -> Samples {
     let block = array::from_fn(|row| {
@@ -211,14 +212,14 @@ fn eight(d: [Wrapping<i32>; 8]) -> ([Wrapping<i32>; 4], [Wrapping<i32>; 4]) {
     (even, odd)
 }
 
-/// Even and odd parts of four samples, the averages of two each.
+/// Even and odd parts of four samples: what the filter of Catmull and Rom makes of eight, the first and the last of which
+/// go on beyond the block.
 #[inline(always)]
 fn four(d: [Wrapping<i32>; 8]) -> ([Wrapping<i32>; 2], [Wrapping<i32>; 2]) {
-    let even0 = d[0] << (CONST_BITS + 1);
-    let even2 = d[2] * by(F1_847) - d[6] * by(F0_765);
-    let outer = d[1] * by(F2_562) + d[3] * by(F0_899) - d[5] * by(F0_601) - d[7] * by(F0_509);
-    let inner = d[1] * by(F1_061) - d[3] * by(F2_172) + d[5] * by(F1_451) - d[7] * by(F0_211);
-    ([even0 + even2, even0 - even2], [outer, inner])
+    let even =
+        |[c2, c4, c6]: [i16; 3]| (d[0] << (CONST_BITS + 1)) + d[2] * by(c2) + d[4] * by(c4) + d[6] * by(c6);
+    let odd = |[c1, c3, c5, c7]: [i16; 4]| d[1] * by(c1) + d[3] * by(c3) + d[5] * by(c5) + d[7] * by(c7);
+    (FOUR_EVEN.map(even), FOUR_ODD.map(odd))
 }
 
 /// Even and odd parts of two samples, the averages of four each.
@@ -343,17 +344,42 @@ mod tests {
         }
     }
 
+    /// The weights of eight samples in each of `count`.
+    fn weights(count: usize) -> Vec<[f64; 8]> {
+        let cubic = |x: f64| match x.abs() {
+            x if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+            x if x < 2.0 => ((2.5 - 0.5 * x) * x - 4.0) * x + 2.0,
+            _ => 0.0,
+        };
+        let filtered = |n: usize| {
+            let mut weights = [0.0; 8];
+            // Far enough beyond the block on both sides.
+            for at in -8..16i32 {
+                let distance = (f64::from(at) + 0.5) / 2.0 - (n as f64 + 0.5);
+                weights[at.clamp(0, 7).cast_unsigned() as usize] += cubic(distance) / 2.0;
+            }
+            weights
+        };
+        let average =
+            |n: usize| array::from_fn(|at| if at * count / 8 == n { count as f64 / 8.0 } else { 0.0 });
+        (0..count).map(|n| if count == 4 { filtered(n) } else { average(n) }).collect()
+    }
+
     #[test]
-    fn fewer_samples_are_the_averages_of_more() {
+    fn fewer_samples_are_the_averages_of_more_or_four_of_them_filtered() {
         let samples: [u8; 64] = array::from_fn(|n| 60 + (n * n * 53 % 140) as u8);
-        for size in [(4, 8), (8, 4), (4, 4), (2, 4), (2, 2), (1, 2), (8, 1), (1, 1)] {
+        let sizes = [8, 4, 2, 1].map(|across| [8, 4, 2, 1].map(|down| (across, down)));
+        for &size in sizes.as_flattened() {
             let few = inverse(&coefficients(&samples), &[1; 64], size);
-            let (across, down) = (8 / size.0, 8 / size.1);
-            for (x, y) in (0..size.1).flat_map(|y| (0..size.0).map(move |x| (x, y))) {
-                let rows = samples.chunks(8).skip(y * down).take(down);
-                let sum: u32 = rows.flat_map(|row| &row[x * across..][..across]).map(|&n| u32::from(n)).sum();
-                let (average, got) = (f64::from(sum) / (across * down) as f64, f64::from(few[y][x]));
-                assert!((got - average).abs() <= 2.5, "{size:?} at {x}, {y}: {got} for {average}");
+            for (y, down) in weights(size.1).iter().enumerate() {
+                for (x, across) in weights(size.0).iter().enumerate() {
+                    let weighted = samples
+                        .iter()
+                        .enumerate()
+                        .map(|(n, &sample)| across[n % 8] * down[n / 8] * f64::from(sample));
+                    let (expected, got) = (weighted.sum::<f64>().clamp(0.0, 255.0), f64::from(few[y][x]));
+                    assert!((got - expected).abs() <= 2.5, "{size:?} at {x}, {y}: {got} for {expected}");
+                }
             }
         }
     }

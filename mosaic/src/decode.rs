@@ -31,10 +31,7 @@ pub(crate) fn decode(
 }
 
 fn decode_by_zune(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Result<Picture, FrameError> {
-    let is_odd = |factor: u8| ![1, 2, 4].contains(&factor);
-    if header.frame.components.iter().any(|[_, factors, _]| is_odd(factors >> 4) || is_odd(factors & 15)) {
-        return Err(FrameError::Unsupported("JPEG with sampling factors other than 1, 2 and 4".to_owned()));
-    }
+    expect_usual_sampling(header)?;
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(limits.side as usize)
@@ -49,25 +46,47 @@ fn decode_by_zune(jpeg: &Bytes, header: &Header<'_>, limits: &Limits) -> Result<
     convert(header.width(), header.height(), pixels).map_err(wrong_length)
 }
 
+/// Refuses what zune-jpeg 0.5 panics at or takes for broken. It is legal, and nobody sends it.
+fn expect_usual_sampling(header: &Header<'_>) -> Result<(), FrameError> {
+    let unsupported = |what: &str| Err(FrameError::Unsupported(format!("JPEG with {what}")));
+    let factors = header.frame.components.iter().map(|[_, factors, _]| (factors >> 4, factors & 15));
+    let first = factors.clone().next().unwrap_or_default();
+    for (across, down) in factors {
+        if ![across, down].iter().all(|factor| [1, 2, 4].contains(factor)) {
+            return unsupported("sampling factors other than 1, 2 and 4");
+        }
+        if across > first.0 || down > first.1 {
+            return unsupported("more samples of a colour than of the first");
+        }
+        if (first.1, down) == (4, 2) {
+            return unsupported("the sampling factor 2 under 4");
+        }
+    }
+    Ok(())
+}
+
 /// Makes a picture of a size of decoded pixels.
 type Convert = fn(u32, u32, Vec<u8>) -> Result<Picture, PictureError>;
 
-/// What to have decoded, which is what the JPEG holds, and how a picture is made of it.
+/// What to have decoded, which is what zune-jpeg takes the JPEG to hold, so that it leaves the samples as they are; and how
+/// a picture is made of them, by what the JPEG does hold.
 fn pixels(input: Option<ColorSpace>, header: &Header<'_>) -> Result<(ColorSpace, Convert), FrameError> {
-    match (header.frame.components.len(), input) {
-        (1, _) => Ok((ColorSpace::Luma, Picture::from_gray)),
-        (_, Some(ColorSpace::YCbCr)) => {
-            Ok((ColorSpace::YCbCr, |width, height, pixels| Picture::from_ycbcr(width, height, &pixels)))
-        }
-        // zune-jpeg takes an Adobe segment without a transform for CMYK, until it counts the components.
-        (_, Some(ColorSpace::RGB | ColorSpace::CMYK)) => {
-            Ok((ColorSpace::RGB, |width, height, pixels| Picture::from_rgb(width, height, &pixels)))
-        }
+    let space = match (header.frame.components.len(), input) {
+        (1, _) => return Ok((ColorSpace::Luma, Picture::from_gray)),
+        // By an Adobe segment it means four components, until it counts them.
+        (_, Some(ColorSpace::YCbCr | ColorSpace::YCCK)) => ColorSpace::YCbCr,
+        (_, Some(ColorSpace::RGB | ColorSpace::CMYK)) => ColorSpace::RGB,
         (count, Some(space)) => {
-            Err(FrameError::Unsupported(format!("JPEG of {count} components in {space:?}")))
+            return Err(FrameError::Unsupported(format!("JPEG of {count} components in {space:?}")));
         }
-        (_, None) => Err(FrameError::Malformed("it has no frame header".to_owned())),
-    }
+        (_, None) => return Err(FrameError::Malformed("it has no frame header".to_owned())),
+    };
+    let convert: Convert = if header.is_ycbcr {
+        |width, height, pixels| Picture::from_ycbcr(width, height, &pixels)
+    } else {
+        |width, height, pixels| Picture::from_rgb(width, height, &pixels)
+    };
+    Ok((space, convert))
 }
 
 /// Whose fault it is that the decoder stopped.

@@ -17,6 +17,8 @@ pub(crate) mod marker {
     pub(crate) const DRI: u8 = 0xDD;
     pub(crate) const APP0: u8 = 0xE0;
     pub(crate) const APP1: u8 = 0xE1;
+    pub(crate) const APP14: u8 = 0xEE;
+    pub(crate) const APP15: u8 = 0xEF;
 }
 
 /// Writes everything in front of the scan's data of a baseline 4:2:0 JPEG with the standard's tables:

@@ -129,7 +129,7 @@ impl Ingest {
         let placement = Placement::new(header.upright_size(), format.size, fit);
         let (picture, reduction) =
             decode(jpeg, &header, &self.limits, placement.reduction(), &mut self.workspace)?;
-        let placement = placement.after(reduction, (picture.width(), picture.height()));
+        let placement = placement.after(reduction, header.orientation);
         Ok(Progress::Picture { picture, placement })
     }
 
@@ -152,7 +152,7 @@ impl Ingest {
     }
 
     fn place(&mut self, picture: &Picture, spec: TileSpec, placement: &Placement) -> Tile {
-        if placement.is_nothing((picture.width(), picture.height())) {
+        if placement.is_nothing() {
             return Tile::encode(picture, spec.format, &mut self.rows);
         }
         let picture = self.scaler.scale(picture, spec.format.size, placement);

@@ -16,8 +16,8 @@ pub struct Header<'a> {
     /// One at least.
     pub(crate) scans: Vec<Scan<'a>>,
     pub(crate) orientation: Orientation,
-    /// The colour transform that an Adobe APP14 segment names.
-    pub(crate) adobe_transform: Option<u8>,
+    /// Whether the components are those of YCbCr, or grey alone; red, green and blue otherwise.
+    pub(crate) is_ycbcr: bool,
     /// Where the JPEG ends, EOI included. What follows is none of its business.
     pub(crate) end: usize,
 }
@@ -105,12 +105,6 @@ impl Header<'_> {
         let (width, height) = (self.frame.width, self.frame.height);
         if self.orientation.transposes() { (height, width) } else { (width, height) }
     }
-
-    /// Whether the components are those of YCbCr, or grey alone.
-    pub(crate) fn is_ycbcr(&self) -> bool {
-        let components = &self.frame.components;
-        components.len() == 1 || matches!(self.adobe_transform, None | Some(1)) && components[0][0] != b'R'
-    }
 }
 
 /// Reads the marker segments of `jpeg` and holds them against `limits`.
@@ -130,6 +124,7 @@ pub fn probe<'a>(jpeg: &'a [u8], limits: &Limits) -> Result<Header<'a>, FrameErr
         match segments.next_marker()? {
             marker::EOI => return found.finish(segments.at),
             marker::SOS => {
+                found.expect_frame_header()?;
                 let parameters = segments.body()?;
                 let data = segments.entropy_coded_data()?;
                 found.scans.push(Scan { tables: found.tables, parameters, data });
@@ -212,6 +207,8 @@ struct Found<'a> {
     scans: Vec<Scan<'a>>,
     tables: Tables<'a>,
     orientation: Option<Orientation>,
+    is_jfif: bool,
+    /// The colour transform that an Adobe APP14 segment names.
     adobe_transform: Option<u8>,
 }
 
@@ -225,11 +222,16 @@ impl<'a> Found<'a> {
                 self.orientation = self.orientation.or_else(|| orientation(body));
                 Ok(())
             }
-            0xEE => {
+            // What comes behind a scan says nothing of it any more.
+            marker::APP0 if self.scans.is_empty() => {
+                self.is_jfif |= body.len() >= JFIF_LENGTH && body.starts_with(b"JFIF\0");
+                Ok(())
+            }
+            marker::APP14 if self.scans.is_empty() => {
                 self.adobe_transform = adobe_transform(body).or(self.adobe_transform);
                 Ok(())
             }
-            marker::APP0..=0xEF | 0xFE => Ok(()),
+            marker::APP0..=marker::APP15 | 0xFE => Ok(()),
             marker::SOF0..=0xCF => self.frame_header(kind, body, limits),
             0xDC => Err(FrameError::Unsupported("a height that follows the picture (DNL)".to_owned())),
             _ => Err(malformed(format!("a marker {kind:02X} that has no place here"))),
@@ -248,6 +250,11 @@ impl<'a> Found<'a> {
         let components = components.as_chunks().0.to_vec();
         if components.len() != usize::from(count) {
             return Err(malformed("a frame header of another length than its components take"));
+        }
+        let is_taken =
+            |n: usize| components[..n].iter().any(|before: &[u8; 3]| before[0] == components[n][0]);
+        if (0..components.len()).any(is_taken) {
+            return Err(malformed("two components of one id"));
         }
         if precision != 8 {
             return Err(FrameError::Unsupported(format!("{precision}-bit JPEG")));
@@ -268,16 +275,36 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    fn finish(self, end: usize) -> Result<Header<'a>, FrameError> {
-        let frame = self.frame.ok_or_else(|| malformed("it has no frame header"))?;
+    /// T.81 B.2.1: the frame header comes before the scans.
+    fn expect_frame_header(&self) -> Result<(), FrameError> {
+        self.frame
+            .as_ref()
+            .map(|_| ())
+            .ok_or_else(|| malformed("it has no frame header in front of its data"))
+    }
+
+    /// As libjpeg guesses it (`default_decompress_parms` in jdapimin.c), and others after it: a JFIF segment decides, then
+    /// Adobe's, then the components' ids.
+    fn is_ycbcr(&self, frame: &Frame) -> bool {
+        let ids = || frame.components.iter().map(|&[id, _, _]| id);
+        match self.adobe_transform {
+            _ if self.is_jfif || frame.components.len() == 1 => true,
+            // It has other numbers for four components.
+            Some(transform) => transform != 0,
+            None => !ids().eq(*b"RGB"),
+        }
+    }
+
+    fn finish(mut self, end: usize) -> Result<Header<'a>, FrameError> {
+        let frame = self.frame.take().ok_or_else(|| malformed("it has no frame header"))?;
         if self.scans.is_empty() {
             return Err(malformed("it has no picture data"));
         }
         Ok(Header {
+            is_ycbcr: self.is_ycbcr(&frame),
             frame,
             scans: self.scans,
             orientation: self.orientation.unwrap_or(Orientation::UPRIGHT),
-            adobe_transform: self.adobe_transform,
             end,
         })
     }
@@ -356,3 +383,6 @@ fn orientation(body: &[u8]) -> Option<Orientation> {
 fn adobe_transform(body: &[u8]) -> Option<u8> {
     body.strip_prefix(b"Adobe")?.get(6).copied()
 }
+
+/// Bytes of a JFIF segment at least, its length not counted (JFIF 1.02).
+const JFIF_LENGTH: usize = 14;

@@ -1,14 +1,15 @@
 //! A picture of any size to one of a tile's size.
 
 use fast_image_resize as fir;
-use fir::images::{TypedCroppedImage, TypedCroppedImageMut, TypedImage, TypedImageRef};
+use fir::images::{TypedCroppedImageMut, TypedImage, TypedImageRef};
 use fir::pixels::U8;
-use fir::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fir::{Filter, FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::baseline::Reduction;
 use crate::format::{Fit, TileSize};
 use crate::layout::Rect;
 use crate::picture::Picture;
+use crate::probe::Orientation;
 
 /// Scales pictures; keeps its working memory from one to the next.
 #[derive(Default)]
@@ -44,35 +45,43 @@ impl Scaler {
     }
 
     fn scale_plane(&mut self, picture: &Picture, tile: &mut Picture, plane: usize, placement: &Placement) {
-        let divisor = if plane == 0 { 1 } else { 2 };
-        let part = |rect: Rect| [rect.x, rect.y, rect.width, rect.height].map(|side| side.div_ceil(divisor));
         let (from_width, from_height) = picture.plane_size(plane);
         let (to_width, to_height) = tile.plane_size(plane);
         let source = TypedImageRef::<U8>::from_buffer(from_width, from_height, &picture.planes[plane])
             .expect("a plane has the length of its size");
         let target = TypedImage::<U8>::from_buffer(to_width, to_height, &mut tile.planes[plane])
             .expect("a plane has the length of its size");
-        // A view and not the resizer's own crop: fast_image_resize 6.1 reads beyond a fractional crop when a
-        // weight at its edge is zero.
-        let [x, y, width, height] = part(placement.from);
-        let source = TypedCroppedImage::new(source, x, y, width, height).expect("it is within its picture");
-        let [x, y, width, height] = part(placement.to);
+        let divisor = if plane == 0 { 1 } else { 2 };
+        let [x, y, width, height] =
+            [placement.to.x, placement.to.y, placement.to.width, placement.to.height].map(|n| n / divisor);
         let mut target =
             TypedCroppedImageMut::new(target, x, y, width, height).expect("it is within its tile");
-        self.resizer.resize_typed(&source, &mut target, &placement.options()).expect("both have pixels");
+        let (left, width) = placement.across().samples(divisor, from_width);
+        let (top, height) = placement.down().samples(divisor, from_height);
+        let options =
+            ResizeOptions::new().resize_alg(ResizeAlg::Convolution(cubic())).crop(left, top, width, height);
+        self.resizer.resize_typed(&source, &mut target, &options).expect("it is within its picture");
     }
 }
 
-/// Which part of a picture goes where on its tile. Corners are even, so that chroma is whole samples.
+/// Which part of a picture goes where on its tile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Placement {
-    /// The rectangle in the picture.
+    /// Of the whole picture, in pixels.
+    size: (u32, u32),
+    /// The rectangle in the picture, in pixels of the whole one. Its corner is even, so that chroma is whole samples.
     from: Rect,
-    /// The rectangle on the tile; its sides are even too.
+    /// The rectangle on the tile; its corner and its sides are even.
     to: Rect,
-    /// What was reduced before.
+    /// What has become one sample already.
     reduction: Reduction,
+    /// Whether the samples are counted from the right, and from the bottom.
+    is_mirrored: (bool, bool),
 }
+
+/// The least number of samples for one of a tile where more than one pixel has become a sample: with fewer it is seen that
+/// no sample knows of what is beyond its block.
+const LEAST_SAMPLES: u32 = 4;
 
 impl Placement {
     /// The placement of a picture of this size.
@@ -94,51 +103,99 @@ impl Placement {
                 (middle(whole_picture, seen), whole_tile)
             }
         };
-        Self { from, to, reduction: Reduction::NONE }
+        let size = (width, height);
+        Self { size, from, to, reduction: Reduction::NONE, is_mirrored: (false, false) }
     }
 
-    /// How many samples may become one before this is done: so many that no fewer are left than are shown.
-    pub(crate) fn reduction(&self) -> Reduction {
-        let most = |from: u32, to: u32| [8, 4, 2].into_iter().find(|by| from / by >= to).unwrap_or(1);
-        Reduction {
-            across: most(self.from.width, self.to.width),
-            down: most(self.from.height, self.to.height),
+    fn across(&self) -> Axis {
+        Axis {
+            side: self.size.0,
+            from: (self.from.x, self.from.width),
+            to: self.to.width,
+            by: self.reduction.across,
+            is_mirrored: self.is_mirrored.0,
         }
     }
 
-    /// The placement of the same picture, `reduction` having been made of it already.
-    pub(crate) fn after(self, reduction: Reduction, (width, height): (u32, u32)) -> Self {
-        let Reduction { across, down } = reduction;
-        let (x, y) = (self.from.x / across / 2 * 2, self.from.y / down / 2 * 2);
-        let side = |from: u32, by: u32, left: u32| from.div_ceil(by).next_multiple_of(2).min(left);
-        let from = Rect {
-            x,
-            y,
-            width: side(self.from.width, across, width - x),
-            height: side(self.from.height, down, height - y),
-        };
-        Self { from, reduction, ..self }
+    fn down(&self) -> Axis {
+        Axis {
+            side: self.size.1,
+            from: (self.from.y, self.from.height),
+            to: self.to.height,
+            by: self.reduction.down,
+            is_mirrored: self.is_mirrored.1,
+        }
     }
 
-    /// Whether nothing is left to be done to a picture of this size.
-    pub(crate) fn is_nothing(&self, (width, height): (u32, u32)) -> bool {
-        let whole = Rect { x: 0, y: 0, width, height };
-        self.from == whole && self.to == whole
+    /// How many samples may become one before this is done.
+    pub(crate) fn reduction(&self) -> Reduction {
+        Reduction { across: self.across().most(), down: self.down().most() }
     }
 
-    fn options(&self) -> ResizeOptions {
-        // Samples that are averages already want the sharper filter: both together are about what one of the
-        // sharper kind is.
-        let is_averaged = |by: u32, from: u32, to: u32| by > 1 && from != to;
-        let filter = if is_averaged(self.reduction.across, self.from.width, self.to.width)
-            || is_averaged(self.reduction.down, self.from.height, self.to.height)
-        {
-            FilterType::Lanczos3
+    /// The placement of the same picture, `reduction` having been made of it already, before it was turned.
+    pub(crate) fn after(self, reduction: Reduction, orientation: Orientation) -> Self {
+        let is_mirrored = (orientation.mirrors_x(), orientation.mirrors_y());
+        Self { reduction, is_mirrored, ..self }
+    }
+
+    /// Whether nothing is left to be done to the picture.
+    pub(crate) fn is_nothing(&self) -> bool {
+        let (width, height) = self.reduction.of(self.size.0, self.size.1);
+        let whole = Rect { x: 0, y: 0, width: self.size.0, height: self.size.1 };
+        self.from == whole && self.to == Rect { x: 0, y: 0, width, height }
+    }
+}
+
+/// A placement in one direction.
+struct Axis {
+    /// Of the whole picture, in pixels.
+    side: u32,
+    /// Where in it, and how much of it.
+    from: (u32, u32),
+    /// On the tile.
+    to: u32,
+    /// So many pixels are a sample of luma.
+    by: u32,
+    is_mirrored: bool,
+}
+
+impl Axis {
+    /// Where the part begins and how long it is, in samples of a plane that has `count` of them, each for `divisor`
+    /// samples of luma.
+    fn samples(&self, divisor: u32, count: u32) -> (f64, f64) {
+        let pixels = self.by * divisor;
+        // Where the picture ends amid a sample, a mirrored one begins there.
+        let before = if self.is_mirrored { count * pixels - self.side } else { 0 };
+        let samples = |length: u32| f64::from(length) / f64::from(pixels);
+        (samples(self.from.0 + before), samples(self.from.1))
+    }
+
+    /// The largest reduction that is not seen, of which no sample has pixels from beyond the picture.
+    fn most(&self) -> u32 {
+        let is_fine = |by: &u32| self.side.is_multiple_of(*by) && self.from.1 >= LEAST_SAMPLES * by * self.to;
+        // Halves that are shown as they are, whole samples of chroma too.
+        let is_half = self.from.1 == 2 * self.to && self.from.0.is_multiple_of(4);
+        [8, 4, 2].into_iter().find(is_fine).unwrap_or(if is_half && self.side.is_multiple_of(2) {
+            2
         } else {
-            FilterType::CatmullRom
-        };
-        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter))
+            1
+        })
     }
+}
+
+/// The filter of Catmull and Rom, which is zero nowhere within its reach: fast_image_resize 6.1 leaves out what is zero
+/// where weights begin and end, and reads beyond a fractional crop if that is more for one sample than for the next.
+fn cubic() -> FilterType {
+    let weight = |distance: f64| {
+        let x = distance.abs();
+        let weight = match x {
+            _ if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+            _ if x < 2.0 => ((2.5 - 0.5 * x) * x - 4.0) * x + 2.0,
+            _ => return 0.0,
+        };
+        if weight == 0.0 { f64::MIN_POSITIVE } else { weight }
+    };
+    FilterType::Custom(Filter::new("Catmull-Rom", weight, 2.0).expect("its reach is a number"))
 }
 
 /// The middle of `whole`, with sides that are the even numbers nearest to these.
@@ -187,6 +244,22 @@ mod tests {
         let wide = placement((1280, 720), Fit::Stretch);
         assert_eq!(wide.from, Rect { x: 0, y: 0, width: 1280, height: 720 });
         assert_eq!(wide.to, Rect { x: 0, y: 0, width: 640, height: 480 });
+    }
+
+    #[test]
+    fn the_transform_halves_and_goes_on_while_four_samples_are_left_for_one() {
+        let reduction = |width, height, fit| {
+            let Reduction { across, down } = placement((width, height), fit).reduction();
+            (across, down)
+        };
+        assert_eq!(reduction(1280, 720, Fit::Contain), (2, 2));
+        assert_eq!(reduction(1280, 720, Fit::Stretch), (2, 1));
+        assert_eq!(reduction(1282, 720, Fit::Stretch), (1, 1));
+        assert_eq!(reduction(2560, 1920, Fit::Stretch), (1, 1));
+        assert_eq!(reduction(5120, 3840, Fit::Cover), (2, 2));
+        assert_eq!(reduction(20480, 15362, Fit::Stretch), (8, 2));
+        // Chroma would begin amid a sample.
+        assert_eq!(reduction(1284, 960, Fit::Cover), (1, 2));
     }
 
     proptest! {

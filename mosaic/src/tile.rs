@@ -116,8 +116,8 @@ fn is_canonical(jpeg: &[u8], header: &Header<'_>, format: TileFormat) -> bool {
         && (frame.width, frame.height) == (size.width(), size.height())
         && first <= 1
         && frame.components == components
-        // Other transforms than YCbCr would be lost with the segment that names them.
-        && matches!(header.adobe_transform, None | Some(1))
+        // Other colours would be lost with the segment that names them.
+        && header.is_ycbcr
         && header.orientation.is_upright()
         && header.scans.len() == 1
         // EOI stands right behind the data.

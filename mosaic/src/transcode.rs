@@ -48,7 +48,7 @@ fn requantisers(jpeg: &[u8], header: &Header<'_>, format: TileFormat) -> Option<
         && is_sequential
         && is_whole
         && (frame.width, frame.height) == size
-        && header.is_ycbcr()
+        && header.is_ycbcr
         && header.orientation.is_upright();
     if !is_transcodable {
         return None;

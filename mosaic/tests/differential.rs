@@ -7,7 +7,7 @@ mod support;
 use bytes::Bytes;
 use image::DynamicImage;
 use support::oracle::coefficients::{self, Coefficients, Component, Huffman, Tables};
-use support::oracle::{expect_cosine, expect_requantised};
+use support::oracle::{expect_cosine, expect_halved, expect_requantised};
 use support::{Changes, Foreign, format, pictures, psnr};
 use tessera_mosaic::{Fit, Ingest, Ingested, Picture, Quality, TileSpec, Way};
 
@@ -104,6 +104,21 @@ fn every_component_is_decoded_as_the_cosine_transform_of_its_coefficients() {
     }
 }
 
+#[test]
+fn chroma_of_full_resolution_is_halved_by_a_cubic_filter_block_by_block() {
+    for quality in [5, 85, 100] {
+        for picture in pictures(75, 50) {
+            let sampling = jpeg_encoder::SamplingFactor::F_1_1;
+            let jpeg = Foreign { sampling, ..Foreign::plain(quality) }.encode(&picture);
+            let planes = Ingest::default().decode(&jpeg).unwrap();
+            let read = coefficients::read(&jpeg).unwrap();
+            expect_cosine(&read.components[0], &planes.planes()[0], (75, 50));
+            expect_halved(&read.components[1], &planes.planes()[1], (38, 25));
+            expect_halved(&read.components[2], &planes.planes()[2], (38, 25));
+        }
+    }
+}
+
 /// A grey picture of one block for each coefficient, nothing else in it.
 fn single_coefficients(value: i32, step: u16) -> Coefficients {
     let alone = |n: usize| std::array::from_fn(|at| if at == n { value } else { 0 });
@@ -163,9 +178,7 @@ fn three_components_without_a_transform_are_red_green_and_blue() {
     for picture in pictures(60, 40) {
         let sampling = jpeg_encoder::SamplingFactor::F_1_1;
         let jpeg = Foreign { sampling, ..Foreign::plain(95) }.encode(&picture);
-        let mut adobe = Vec::new();
-        coefficients::segment(&mut adobe, 0xEE, b"Adobe\0\x64\0\0\0\0\0");
-        let rgb = [&jpeg[..2], &adobe, &jpeg[2..]].concat();
+        let rgb = support::with_adobe(&jpeg, Some(0), false);
         let seen = Ingest::default().decode(&rgb.into()).unwrap();
         let expected = Picture::from_rgb(60, 40, &support::interleaved(&picture)).unwrap();
         for (seen, expected) in seen.planes().iter().zip(expected.planes()) {

@@ -10,7 +10,7 @@ use std::arch::x86_64::*;
 
 use super::{Loop, Vectors};
 use crate::dct::cosine::*;
-use crate::dct::{CONST_BITS, PASS1_BITS, Quantised, Quantiser, Samples};
+use crate::dct::{CONST_BITS, FOUR_EVEN, FOUR_ODD, PASS1_BITS, Quantised, Quantiser, Samples};
 
 /// A processor that has been asked and has them.
 #[derive(Debug, Clone, Copy)]
@@ -295,10 +295,13 @@ fn inverse_pass<const EIGHT: i32, const FOUR: i32, const TWO: i32>(d: &Blocks, c
             [n0, n1, n2, n3, n4, n5, n6, n7]
         }
         4 => {
-            let even0 = Pairs::new(d[0], zero).products(2 * ONE, 0);
-            let even2 = Pairs::new(d[2], d[6]).products(F1_847, -F0_765);
-            let (n0, n3) = even0.plus(even2).butterfly::<FOUR>(odd(F2_562, F0_899, -F0_601, -F0_509));
-            let (n1, n2) = even0.minus(even2).butterfly::<FOUR>(odd(F1_061, -F2_172, F1_451, -F0_211));
+            let (outer, inner) = (Pairs::new(d[0], d[4]), Pairs::new(d[2], d[6]));
+            let even = |[c2, c4, c6]: [i16; 3]| outer.products(2 * ONE, c4).plus(inner.products(c2, c6));
+            let sums = |n: usize| {
+                let [c1, c3, c5, c7] = FOUR_ODD[n];
+                even(FOUR_EVEN[n]).butterfly::<FOUR>(odd(c1, c3, c5, c7))
+            };
+            let ((n0, n3), (n1, n2)) = (sums(0), sums(1));
             [n0, n1, n2, n3, zero, zero, zero, zero]
         }
         2 => {

@@ -118,6 +118,16 @@ impl Foreign {
     }
 }
 
+/// The JPEG, whose first segment is JFIF's, with an Adobe segment of this transform behind or in place of that.
+pub fn with_adobe(jpeg: &[u8], transform: Option<u8>, keeps_jfif: bool) -> Vec<u8> {
+    assert_eq!(jpeg[2..11], *b"\xFF\xE0\0\x10JFIF\0");
+    let mut adobe = Vec::new();
+    if let Some(transform) = transform {
+        oracle::coefficients::segment(&mut adobe, 0xEE, &[b"Adobe\0\x64\0\0\0\0", &[transform][..]].concat());
+    }
+    [&jpeg[..if keeps_jfif { 20 } else { 2 }], &adobe, &jpeg[20..]].concat()
+}
+
 /// Luma as the `image` crate decodes it.
 pub fn decoded_luma(jpeg: &[u8]) -> image::GrayImage {
     image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg).unwrap().into_luma8()

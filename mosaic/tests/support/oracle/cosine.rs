@@ -26,6 +26,24 @@ pub fn samples(block: &[i32; 64], steps: &[u16; 64]) -> [[f64; 8]; 8] {
     transformed(block, steps).map(|row| row.map(|sample| sample.clamp(0.0, 255.0)))
 }
 
+/// A block at half its size in both directions, before its samples are rounded: each is what the filter of Catmull and Rom
+/// makes of those around it, the outermost of which go on beyond the block.
+pub fn halved(block: &[i32; 64], steps: &[u16; 64]) -> [[f64; 4]; 4] {
+    let cubic = |x: f64| match x.abs() {
+        x if x < 1.0 => 1.5 * x.powi(3) - 2.5 * x.powi(2) + 1.0,
+        x if x < 2.0 => -0.5 * x.powi(3) + 2.5 * x.powi(2) - 4.0 * x + 2.0,
+        _ => 0.0,
+    };
+    let weight = |n: usize, at: i32| cubic((f64::from(at) + 0.5) / 2.0 - n as f64 - 0.5) / 2.0;
+    let whole = transformed(block, steps);
+    let sample = |x: i32, y: i32| whole[y.clamp(0, 7) as usize][x.clamp(0, 7) as usize];
+    let of = |n: usize, m: usize| -> f64 {
+        let around = (-4..12).flat_map(|y| (-4..12).map(move |x| (x, y)));
+        around.map(|(x, y)| weight(n, x) * weight(m, y) * sample(x, y)).sum()
+    };
+    std::array::from_fn(|y| std::array::from_fn(|x| of(x, y).clamp(0.0, 255.0)))
+}
+
 /// Whether no sample is further beyond what samples can be than they are from each other.
 pub fn is_tame(block: &[i32; 64], steps: &[u16; 64]) -> bool {
     is_of_samples(block, steps)

@@ -47,6 +47,23 @@ pub fn expect_cosine(component: &Component, plane: &[u8], (width, height): (usiz
     }
 }
 
+/// A plane, of so many samples across and down, is that of the cosine transform at half its size, to two steps of a sample.
+pub fn expect_halved(component: &Component, plane: &[u8], (width, height): (usize, usize)) {
+    for (n, block) in component.blocks.iter().enumerate() {
+        let (left, top) = (n % component.across * 4, n / component.across * 4);
+        if left >= width || top >= height || !cosine::is_of_samples(block, &component.steps) {
+            continue;
+        }
+        let exact = cosine::halved(block, &component.steps);
+        for (y, row) in exact.iter().enumerate().take(height - top) {
+            for (x, &exact) in row.iter().enumerate().take(width - left) {
+                let ours = f64::from(plane[(top + y) * width + left + x]);
+                assert!((ours - exact).abs() <= 2.0, "block {n} at {x}, {y}: {ours} for {exact}");
+            }
+        }
+    }
+}
+
 impl Component {
     /// Whether no coefficient is larger than those of 8-bit samples.
     pub fn is_of_samples(&self) -> bool {
