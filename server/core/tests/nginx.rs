@@ -36,11 +36,10 @@ async fn server() -> TestServer {
 }
 
 async fn server_with(config: Config) -> TestServer {
-    let guard = Guard {
-        hosts: vec![NAME.parse().unwrap()],
-        origins: vec![format!("https://{NAME}").parse().unwrap()],
-    };
-    TestServer::with_page(&Config { guard, ..config }, Page::embedded("b1", &PAGE)).await
+    let guard = Guard { hosts: vec![NAME.parse().unwrap()], ..Guard::default() };
+    let mut config = Config { guard, ..config };
+    config.limits.connections.trusted_proxy = vec!["127.0.0.1/32".parse().unwrap()];
+    TestServer::with_page(&config, Page::embedded("b1", &PAGE)).await
 }
 
 #[tokio::test]
@@ -108,6 +107,8 @@ server {
         proxy_pass http://127.0.0.1:50051;
         proxy_http_version 1.1;
         proxy_set_header Host $host;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Proto $scheme;
         proxy_buffering off;
         client_max_body_size 8m;
     }

@@ -192,3 +192,45 @@ impl Key {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims(now: SystemTime) -> Claims {
+        Claims::new(&RoomId::main(), Role::Guest, None, now, Duration::from_secs(60))
+    }
+
+    #[test]
+    fn a_token_is_judged_by_the_clock_of_the_moment() {
+        let now = SystemTime::now();
+        let (claims, second) = (claims(now), Duration::from_secs(1));
+        assert_eq!(claims.check_time(now), Ok(()));
+        assert_eq!(claims.check_time(now - LEEWAY), Ok(()));
+        assert_eq!(claims.check_time(now - LEEWAY - 2 * second), Err(TokenError::NotYet), "it was set back");
+        assert_eq!(claims.check_time(now + 58 * second), Ok(()));
+        assert_eq!(claims.check_time(now + 61 * second), Err(TokenError::Expired), "or forth");
+        assert_eq!(claims.check_time(UNIX_EPOCH - second), Err(TokenError::NotYet));
+        assert!(claims.time_left(now) <= 60 * second && claims.time_left(now) > 58 * second);
+        assert_eq!(claims.time_left(now + 61 * second), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_token_says_what_it_was_made_to_say() {
+        let key = Key::new(vec![7; 32]);
+        let who = ClientId::new("anna").unwrap();
+        for (role, joins, rules) in
+            [(Role::Viewer, false, false), (Role::Guest, true, false), (Role::Host, true, true)]
+        {
+            let room = RoomId::new("attic").unwrap();
+            let made = Claims::new(&room, role, Some(&who), SystemTime::now(), Duration::from_secs(60));
+            let read = key.verify(&key.sign(&made)).unwrap();
+            assert_eq!(read, made);
+            assert!(read.is_for(&room) && !read.is_for(&RoomId::main()) && read.may_watch());
+            assert_eq!((read.may_join(), read.is_host()), (joins, rules));
+            assert_eq!(read.name().map(ToString::to_string).as_deref(), Some("anna"));
+        }
+        let made = key.sign(&claims(SystemTime::now()));
+        assert_eq!(Key::new(vec![8; 32]).verify(&made), Err(TokenError::Signature));
+    }
+}
