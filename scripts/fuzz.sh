@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 seconds=$1
 shift
 "$(dirname "$0")/install.sh" c++:g++
+# The decoder of H.264 is C++, and is watched as well.
+export CXXFLAGS="-fsanitize=address ${CXXFLAGS:-}"
 tool=target/tools/bin/cargo-fuzz
 [ -x $tool ] || cargo install --quiet --locked --root target/tools cargo-fuzz
 for target in "$@"; do

@@ -31,10 +31,13 @@ impl Workspace {
         self.planes = picture.planes.into();
     }
 
-    /// A plane of `length` samples, whatever they are.
+    /// A plane of `length` samples, whatever they are, in not much more memory than they take: its picture may have to wait.
     fn plane(&mut self, length: usize) -> Vec<u8> {
-        // A picture's planes come in its order, and go so.
-        let mut plane = if self.planes.is_empty() { Vec::new() } else { self.planes.remove(0) };
+        let is_alike = |plane: &Vec<u8>| (length..=length + length / 4).contains(&plane.capacity());
+        let mut plane = match self.planes.iter().position(is_alike) {
+            Some(index) => self.planes.swap_remove(index),
+            None => Vec::with_capacity(length),
+        };
         plane.resize(length, 0);
         plane
     }

@@ -181,3 +181,67 @@ impl Ingest {
 fn area(width: u32, height: u32) -> u64 {
     u64::from(width) * u64::from(height)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode;
+    use crate::format::{Quality, TileFormat};
+
+    fn frame(width: u32, height: u32) -> Bytes {
+        encode::jpeg(&Picture::black(width, height).unwrap(), Quality::new(85).unwrap()).into()
+    }
+
+    fn progressive(width: u16, height: u16) -> Bytes {
+        let mut jpeg = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut jpeg, 85);
+        encoder.set_progressive(true);
+        let pixels = vec![0; usize::from(width) * usize::from(height) * 3];
+        encoder.encode(&pixels, width, height, jpeg_encoder::ColorType::Ycbcr).unwrap();
+        jpeg.into()
+    }
+
+    fn spec() -> TileSpec {
+        let format =
+            TileFormat { size: TileSize::new(160, 128).unwrap(), quality: Quality::new(85).unwrap() };
+        TileSpec { format, fit: Fit::Contain }
+    }
+
+    fn planes(received: &Received) -> &[Vec<u8>; 3] {
+        match &received.progress {
+            Progress::Picture { picture, .. } => &picture.planes,
+            Progress::Tile(ingested) => panic!("{ingested:?}"),
+        }
+    }
+
+    /// Whoever sends a large frame and then small ones would fill the memory otherwise.
+    #[test]
+    fn a_picture_that_waits_for_its_tile_has_not_much_more_memory_than_samples() {
+        let mut ingest = Ingest::default();
+        for large in [frame(3840, 2160), progressive(2000, 1000), frame(200, 190), progressive(321, 245)] {
+            for small in [frame(176, 144), frame(170, 130), frame(320, 240), progressive(176, 144)] {
+                let received = ingest.receive(&large, spec()).unwrap();
+                ingest.finish(received);
+                let received = ingest.receive(&small, spec()).unwrap();
+                for plane in planes(&received) {
+                    let (length, capacity) = (plane.len(), plane.capacity());
+                    assert!(capacity <= 2 * length, "{capacity} bytes for {length} samples");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_planes_of_a_frame_are_those_of_the_one_before_it() {
+        let mut ingest = Ingest::default();
+        let jpeg = frame(320, 240);
+        let mut addresses = || {
+            let received = ingest.receive(&jpeg, spec()).unwrap();
+            let mut addresses: Vec<_> = planes(&received).iter().map(|plane| plane.as_ptr().addr()).collect();
+            addresses.sort_unstable();
+            ingest.finish(received);
+            addresses
+        };
+        assert_eq!(addresses(), addresses());
+    }
+}
