@@ -32,21 +32,21 @@ impl Caller {
             AccessError::Token(_) if peer.visit().present_wrong_token().is_err() => AccessError::TooMany,
             error => error,
         });
-        let badge = badge.map_err(status::access)?;
+        let badge = badge.map_err(|error| status::access(&error))?;
         let deadline = timeout(headers).and_then(|time| Instant::now().checked_add(time));
         Ok(Self { peer, badge, deadline })
     }
 
     /// Holds what the caller wants against what it may.
     pub(super) fn may(&self, wish: Wish, room: &RoomId) -> Result<(), Status> {
-        self.badge.may(wish, room).map_err(status::access)
+        self.badge.may(wish, room).map_err(|error| status::access(&error))
     }
 
     /// Waits until the call is to end for a reason of the caller's own: its time is over, or its token is good no more.
     pub(super) async fn over(&mut self) -> Status {
         tokio::select! {
             () = reached(self.deadline) => status::deadline(),
-            error = self.badge.lapsed() => status::access(error),
+            error = self.badge.lapsed() => status::access(&error),
         }
     }
 

@@ -66,7 +66,7 @@ impl Application<'_> {
             ("", Some(own)) => own.clone(),
             (asked, _) => ClientId::new(asked).map_err(|error| status::name("client_id", error))?,
         };
-        caller.badge.may_be(&id).map_err(status::access)?;
+        caller.badge.may_be(&id).map_err(|error| status::access(&error))?;
         let name = DisplayName::new(self.display_name, &id);
         let name = name.map_err(|error| status::name("display_name", error))?;
         Ok(Join {

@@ -34,7 +34,7 @@ pub(super) fn too_many_spectators(error: TooManySpectators) -> Status {
     Status::resource_exhausted(error.to_string())
 }
 
-pub(super) fn access(error: AccessError) -> Status {
+pub(super) fn access(error: &AccessError) -> Status {
     let message = error.to_string();
     match error {
         AccessError::NoToken | AccessError::Token(_) | AccessError::OtherRoom => {
