@@ -10,7 +10,7 @@ use crate::stats::median;
 
 /// Grids of 2x2 to 7x7, full.
 const PARTICIPANTS: [u32; 6] = [4, 9, 16, 25, 36, 49];
-/// Each is compared with half of them.
+/// Each is compared with one alone.
 const VIEWERS: [u32; 6] = [2, 10, 24, 50, 100, 200];
 /// Mosaics a second for all viewers together: the same bytes, however many they are, or few viewers would be served by a
 /// processor that mostly sleeps, whose caches are cold. It is about half of what one core sends.
@@ -56,25 +56,23 @@ fn participants(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result
     })
 }
 
-/// What the second half of the viewers costs: the first has the mosaic made, which is one for all.
+/// What the viewers cost beside the first, who has the mosaic made, which is one for all.
 fn viewers(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result<[Curve; 2]> {
     let (mut cpu, mut memory) = (Vec::new(), Vec::new());
     let mut first = None;
     for viewers in VIEWERS {
-        let (fps, half) = (MOSAICS / viewers, viewers / 2);
+        let fps = MOSAICS / viewers;
         let mut rounds = Vec::new();
         let mut loaded = Vec::new();
         for _ in 0..ROUNDS {
-            let few = watched_by(setup, half, fps, progress)?;
+            let few = watched_by(setup, 1, fps, progress)?;
             let all = watched_by(setup, viewers, fps, progress)?;
             let (few_cost, all_cost) = (cost(&few)?, cost(&all)?);
             let spent = all_cost.cpu_seconds / all.seconds - few_cost.cpu_seconds / few.seconds;
             let bytes = all.mosaic_bytes as f64 / all.seconds - few.mosaic_bytes as f64 / few.seconds;
             rounds.push(spent * 1e9 / (bytes / 1e3));
             loaded.push(all_cost.memory.loaded as f64);
-            if half == 1 {
-                first.get_or_insert(few_cost.memory.loaded as f64);
-            }
+            first.get_or_insert(few_cost.memory.loaded as f64);
         }
         cpu.push((f64::from(viewers), median(&mut rounds)));
         // The first one's has what mosaics need, whoever watches.
@@ -89,7 +87,7 @@ fn viewers(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result<[Cur
         points,
     };
     Ok([
-        curve("Sending a byte, as viewers come", "ns of CPU a kB sent to the second half of them", None, cpu),
+        curve("Sending a byte, as viewers come", "ns of CPU a kB sent to all but the first", None, cpu),
         curve("Memory, as viewers come", "kB of the server's memory a viewer", Some(MEMORY_LIMIT_KB), memory),
     ])
 }

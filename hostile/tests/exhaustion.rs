@@ -15,6 +15,7 @@
 //! | 10,000 ids | `ids_without_end_are_resource_exhausted` |
 //! | no file descriptors left | `without_descriptors_it_waits_and_recovers` of process.rs |
 //! | joining and leaving 500 times a second | `joining_and_leaving_without_end_leaves_nothing` |
+//! | frames that take as long as any may, from many seats | `dear_frames_delay_nobody_else` |
 //! | messages that are announced and never sent | `messages_that_never_come_as_a_whole_are_bounded` |
 
 use std::sync::LazyLock;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tessera_hostile::attack::h2::{Connection, Ending, Frame, grpc};
 use tessera_hostile::attack::slow::{self, Opening};
-use tessera_hostile::attack::swarm;
+use tessera_hostile::attack::{jpeg, swarm};
 use tessera_hostile::guest::{self, Guest};
 use tessera_hostile::pictures;
 use tessera_hostile::stage::{Stage, TILE};
@@ -207,6 +208,24 @@ async fn messages_that_never_come_as_a_whole_are_bounded() {
                 held = watching => panic!("{held:?}"),
                 endings = within(hoarding) => assert!(endings.iter().any(|&ending| ending != Ending::Closed)),
             }
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn dear_frames_delay_nobody_else() {
+    const SEATS: usize = 3;
+    STAGE
+        .row(async |stage| {
+            let frame = jpeg::dear();
+            let spend = async |n: usize| {
+                let guest = Guest::connect(stage.target()).await.unwrap();
+                let (mut frames, _) = guest.join(guest::hello(&format!("spender {n}"))).await.unwrap();
+                for _ in 0..3 {
+                    assert_eq!(frames.show(frame.clone()).await.unwrap().refusal, None);
+                }
+            };
+            join_all((0..SEATS).map(spend)).await;
         })
         .await;
 }

@@ -165,3 +165,11 @@ async fn a_new_size_in_every_frame_is_borne() {
         })
         .await;
 }
+
+/// What guests send from many seats, to see that nobody waits for it, and that it does not stay.
+#[test]
+fn frames_that_cost_much_are_within_the_limits() {
+    for jpeg in [jpeg::dear(), jpeg::large()] {
+        Ingest::default().decode(&jpeg).unwrap();
+    }
+}

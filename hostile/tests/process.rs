@@ -5,6 +5,7 @@
 //! | SIGTERM with 100 streams | `a_sigterm_with_100_streams_ends_it_in_time_and_frees_the_port` |
 //! | a second signal exits at once | `a_second_signal_does_not_wait_for_open_connections` of server/tests/signals.rs |
 //! | SIGKILL and restart | `after_a_kill_everybody_is_back_in_the_old_slot` |
+//! | (memory of large frames) | `who_sends_large_frames_leaves_no_memory_behind` |
 //! | SIGSTOP | `after_a_stop_there_is_no_burst_of_old_frames` (2 s here, 20 s in `make soak`) |
 //! | no file descriptors left | `without_descriptors_it_waits_and_recovers` |
 //! | a certificate replaced while running | `a_certificate_that_is_replaced_while_the_server_runs_is_taken_and_streams_go_on` of server/core/tests/tls.rs |
@@ -21,7 +22,7 @@ use tessera_client::identity::Room;
 use tessera_client::pacing::Pace;
 use tessera_client::session::{Event, Session, SessionConfig};
 use tessera_client::tiles::FrameSize;
-use tessera_hostile::attack::{slow, swarm};
+use tessera_hostile::attack::{jpeg, slow, swarm};
 use tessera_hostile::guest::{self, Guest};
 use tessera_hostile::program::{Program, Start};
 use tessera_hostile::target::{Target, within};
@@ -166,5 +167,40 @@ async fn without_descriptors_it_waits_and_recovers() {
         }
     };
     within(back).await;
+    unnoticed(&server);
+}
+
+/// What is kept is what workers need for the next frames, and not what guests had who are gone.
+#[tokio::test]
+async fn who_sends_large_frames_leaves_no_memory_behind() {
+    const GUESTS: usize = 24;
+    const MORE: u64 = 40 << 20;
+    let server = anywhere(&[]).await;
+    let memory = || server.id().usage().unwrap().memory;
+    let frame = jpeg::large();
+    let show = async |guests: usize| {
+        let guests = (0..guests).map(async |n| {
+            // Each from its own address, or there would be too many bytes for one.
+            let target = Target::from_address(server.address(), n as u32 + 2);
+            let guest = Guest::connect(target).await.unwrap();
+            let (mut frames, _) = guest.join(guest::hello(&format!("large {n}"))).await.unwrap();
+            assert_eq!(frames.show(frame.clone()).await.unwrap().refusal, None);
+            frames
+        });
+        let present = join_all(guests).await;
+        drop(present);
+    };
+    // As many as are worked on at a time.
+    show(std::thread::available_parallelism().map_or(1, usize::from) + 1).await;
+    let before = memory();
+    show(GUESTS).await;
+    let back = async {
+        while memory() > before + MORE {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if timeout(Duration::from_secs(20), back).await.is_err() {
+        panic!("{} MB before and {} MB after", before >> 20, memory() >> 20);
+    }
     unnoticed(&server);
 }

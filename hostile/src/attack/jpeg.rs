@@ -115,6 +115,29 @@ pub fn data(tile: (u32, u32)) -> Vec<Forged> {
     ]
 }
 
+/// As many pixels as are taken, in as many scans, all colours in full: a good frame within all limits that a decoder has
+/// to work on for longer than on most. It has 1 MB, so that many can be on their way at a time.
+pub fn dear() -> Bytes {
+    progressive((3968, 2392), 50, |n| (n / 60_000) as u8)
+}
+
+/// The same with nearly as many bytes as are taken.
+pub fn large() -> Bytes {
+    progressive((3968, 2392), 30, |n| (n / 7) as u8)
+}
+
+fn progressive(size: (u32, u32), quality: u8, sample: impl Fn(u32) -> u8) -> Bytes {
+    /// Of each colour: 18 in all.
+    const SCANS: u8 = 6;
+    let mut jpeg = Vec::new();
+    let mut encoder = Encoder::new(&mut jpeg, quality);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
+    encoder.set_progressive_scans(SCANS);
+    let pixels: Vec<u8> = (0..size.0 * size.1 * 3).map(sample).collect();
+    encoder.encode(&pixels, size.0 as u16, size.1 as u16, ColorType::Ycbcr).expect("the picture is sound");
+    jpeg.into()
+}
+
 /// Each way to cut a small frame off.
 pub fn prefixes() -> impl Iterator<Item = Bytes> {
     let jpeg = Bytes::from(good((32, 32)));

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::ValueEnum;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,8 @@ pub enum Attack {
     ComeAndGo,
     /// Frames that are no good
     ForgedFrames,
+    /// Good frames that cost as much as any may, from all seats that are left
+    DearFrames,
     /// Messages that are announced and never sent
     HeldMessages,
     /// Wrong tokens
@@ -107,6 +110,7 @@ impl Attack {
                 "RESOURCE_EXHAUSTED"
             }
             Self::ForgedFrames => "refused; the 20th ends the stream",
+            Self::DearFrames => "they wait for each other, and nobody for them",
             Self::HeldMessages => "at most 64 MiB held",
         }
     }
@@ -129,7 +133,7 @@ impl Attack {
             Self::SlowHeaders | Self::SlowPrefaces => 100,
             Self::ClosedWindows | Self::UnreadViewers | Self::SlowViewers => 100,
             // Each has a seat.
-            Self::SlowBodies | Self::HeldMessages => 40,
+            Self::SlowBodies | Self::HeldMessages | Self::DearFrames => 40,
             _ => 4,
         }
     }
@@ -182,6 +186,7 @@ impl Attack {
                 swarm::come_and_go(target, &format!("moth {attacker}"), 50).await?.1,
             )),
             Self::ForgedFrames => forged_frames(target, attacker).await,
+            Self::DearFrames => dear_frames(target, attacker).await,
             Self::HeldMessages => held_message(target, attacker).await,
             Self::WrongTokens => wrong_token(target).await,
         }
@@ -274,6 +279,27 @@ async fn forged_frames(target: Target, attacker: usize) -> Result<String, Tried>
         frames.show(forged.jpeg).await?;
     }
     Ok("all answered".to_owned())
+}
+
+/// Half of them send by StreamFrames, whose frames are made into tiles at once, and half by PushFrame, whose frames are
+/// made into tiles when a mosaic wants them.
+async fn dear_frames(target: Target, attacker: usize) -> Result<String, Tried> {
+    static FRAME: LazyLock<Bytes> = LazyLock::new(jpeg::dear);
+    const FRAMES: u64 = 100;
+    let (guest, id) = (Guest::connect(target).await?, format!("spender {attacker}"));
+    if attacker.is_multiple_of(2) {
+        let (mut frames, _) = guest.join(guest::hello(&id)).await?;
+        for _ in 0..FRAMES {
+            frames.show(FRAME.clone()).await?;
+        }
+    } else {
+        let mut mosaics = guest.watch(guest::seated(&id)).await?;
+        let seat = guest::first(&mut mosaics).await?.seat.ok_or_else(|| Status::internal("no seat"))?;
+        for n in 0..FRAMES {
+            guest.push(guest::push(&seat, n + 1, FRAME.clone())).await?;
+        }
+    }
+    Ok(format!("{FRAMES} frames taken"))
 }
 
 /// Announces eight megabytes, sends all but the last byte, and waits.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::counters::{Counters, Share};
 use crate::limits::Limits;
+use crate::usage::Usage;
 use rate::Rate;
 use source::Source;
 
@@ -58,6 +59,7 @@ struct Guest {
     /// Those that count, which the connections of a proxy do not.
     counted: usize,
     bytes: Arc<AtomicUsize>,
+    usage: Arc<Usage>,
 }
 
 /// Why there is no place for a connection or a request.
@@ -139,8 +141,8 @@ impl Guests {
         let guest = present.guests.entry(source).or_default();
         guest.visits += 1;
         guest.counted += usize::from(counts);
-        let bytes = Arc::clone(&guest.bytes);
-        Ok(Visit { guests: self.clone(), source, counts, bytes, connection: None })
+        let (bytes, usage) = (Arc::clone(&guest.bytes), Arc::clone(&guest.usage));
+        Ok(Visit { guests: self.clone(), source, counts, bytes, usage, connection: None })
     }
 
     fn is_spared(&self, source: Source) -> bool {
@@ -162,6 +164,8 @@ pub(crate) struct Visit {
     counts: bool,
     /// Bytes that the address holds.
     bytes: Arc<AtomicUsize>,
+    /// What the address uses of the workers.
+    usage: Arc<Usage>,
     /// A connection's share of all.
     connection: Option<Share>,
 }
@@ -175,6 +179,11 @@ impl Visit {
     /// Counts a wrong token, in the same way.
     pub(crate) fn present_wrong_token(&self) -> Result<(), Duration> {
         self.guests.0.wrong_tokens.check(self.source)
+    }
+
+    /// What the guest's address uses of the workers.
+    pub(crate) fn usage(&self) -> Arc<Usage> {
+        Arc::clone(&self.usage)
     }
 
     /// Bytes that are to be held for the guest, none so far.

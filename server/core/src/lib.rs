@@ -21,6 +21,7 @@
 #![warn(clippy::unwrap_used, clippy::cast_sign_loss)]
 
 mod access;
+mod allocator;
 mod cli;
 mod config;
 mod counters;
@@ -47,6 +48,7 @@ mod seat;
 mod service;
 mod shutdown;
 mod tls;
+mod usage;
 
 use std::io::{ErrorKind, Write as _, stderr, stdout};
 use std::net::SocketAddr;
@@ -86,6 +88,7 @@ pub fn main(page: Page) -> ExitCode {
         Order::Key(key) => return told(access::create_key(&key.file).map(|()| ExitCode::SUCCESS)),
     };
     log::init(config.log);
+    allocator::give_large_pieces_back();
     match run(&config, page) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

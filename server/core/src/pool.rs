@@ -1,23 +1,26 @@
-//! JPEG work, off the async threads and never more of it at once than there are processors.
+//! JPEG work, off the async threads and hardly more of it at once than there are processors.
+
+mod turns;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tessera_mosaic::{FrameError, Ingest, Limits, TileSpec};
 use thiserror::Error;
-use tokio::sync::Semaphore;
 use tracing::error;
 
 use crate::limits::FrameLimits;
 use crate::piece::Piece;
+use crate::usage::Account;
+use turns::Turns;
 
 /// Makes tiles of frames.
 #[derive(Debug)]
 pub(crate) struct Pool {
     limits: Limits,
-    /// One for each frame that may be in work; those who wait are served in turn.
-    permits: Arc<Semaphore>,
-    /// Rested workers with their working memory: never more than permits.
+    /// One for each frame that may be in work.
+    turns: Turns,
+    /// Rested workers with their working memory: never more than turns at a time.
     rested: Arc<Mutex<Vec<Ingest>>>,
 }
 
@@ -36,24 +39,34 @@ impl Pool {
     pub(crate) fn new(limits: &FrameLimits) -> Self {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
         let workers = limits.decoders.map_or_else(processors, |workers| workers as usize);
-        Self { limits: limits.into(), permits: Arc::new(Semaphore::new(workers)), rested: Arc::default() }
+        Self { limits: limits.into(), turns: Turns::new(workers), rested: Arc::default() }
     }
 
     /// Makes a tile of `jpeg`, when it is its turn.
-    pub(crate) async fn tile(&self, jpeg: Bytes, spec: TileSpec) -> Result<Arc<Piece>, PoolError> {
-        let tile = self.run(move |ingest| ingest.jpeg(&jpeg, spec)).await??.tile;
+    pub(crate) async fn tile(
+        &self,
+        jpeg: Bytes,
+        spec: TileSpec,
+        account: &Account,
+    ) -> Result<Arc<Piece>, PoolError> {
+        let tile = self.run(account, move |ingest| ingest.jpeg(&jpeg, spec)).await??.tile;
         Ok(Arc::new(tile.into()))
     }
 
     /// Takes `jpeg` as far as it takes to know that it is good. The rest is done when a mosaic wants its tile.
-    pub(crate) async fn receive(&self, jpeg: Bytes, spec: TileSpec) -> Result<Arc<Piece>, PoolError> {
-        let received = self.run(move |ingest| ingest.receive(&jpeg, spec)).await??;
+    pub(crate) async fn receive(
+        &self,
+        jpeg: Bytes,
+        spec: TileSpec,
+        account: &Account,
+    ) -> Result<Arc<Piece>, PoolError> {
+        let received = self.run(account, move |ingest| ingest.receive(&jpeg, spec)).await??;
         Ok(Arc::new(received.into()))
     }
 
-    /// Makes the tile of `piece`.
+    /// Makes the tile of `piece`, before any other work: a mosaic waits for it, and what is dear was done before.
     pub(crate) async fn finish(&self, piece: Arc<Piece>) {
-        if let Err(error) = self.run(move |ingest| piece.finish(ingest)).await {
+        if let Err(error) = self.run(&Account::default(), move |ingest| piece.finish(ingest)).await {
             error!(%error, "a frame that was good makes no tile");
         }
     }
@@ -61,13 +74,14 @@ impl Pool {
     /// Does `work` with a worker, when it is its turn.
     async fn run<T: Send + 'static>(
         &self,
+        account: &Account,
         work: impl FnOnce(&mut Ingest) -> T + Send + 'static,
     ) -> Result<T, PoolError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| PoolError::Panicked)?;
+        let turn = self.turns.next(account).await;
         let (limits, rested) = (self.limits, Arc::clone(&self.rested));
         let work = move || {
             // Held by the work and not by whoever waits for it, who may be gone before it is done.
-            let _permit = permit;
+            let _turn = turn;
             let lock = || rested.lock().unwrap_or_else(PoisonError::into_inner);
             let worker = lock().pop();
             let mut worker = worker.unwrap_or_else(|| Ingest::new(limits));

@@ -42,7 +42,10 @@ pub(crate) async fn regrid(seats: Arc<Seats>, pool: Arc<Pool>, fit: Fit) {
 }
 
 async fn remake(seats: &Seats, pool: &Pool, fit: Fit, missing: Missing) {
-    let made = pool.tile(missing.jpeg.clone(), TileSpec { format: missing.format, fit }).await;
+    // Whoever has left meanwhile needs none.
+    let Ok(account) = seats.account(missing.ticket) else { return };
+    let spec = TileSpec { format: missing.format, fit };
+    let made = pool.tile(missing.jpeg.clone(), spec, &account).await;
     let made =
         made.inspect_err(|error| error!(%error, "a frame that was good makes no tile for the new grid"));
     seats.remade(&missing, made.ok());
@@ -60,6 +63,7 @@ mod tests {
     use crate::peer::Peer;
     use crate::room::{Join, Stamp};
     use crate::seat::Seat;
+    use crate::usage::Account;
 
     fn sit(seats: &Arc<Seats>, id: &str) -> Seat {
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
@@ -84,7 +88,8 @@ mod tests {
         let four: Vec<_> = (1..=4).map(|n| sit(&seats, &format!("client{n}"))).collect();
         let jpeg = encode_jpeg(&Picture::black(160, 128).unwrap(), Quality::new(95).unwrap()).into();
         for (seat, sequence) in four.iter().zip(1..) {
-            let piece = pool.tile(Clone::clone(&jpeg), TileSpec { format, fit: Fit::Contain }).await.unwrap();
+            let spec = TileSpec { format, fit: Fit::Contain };
+            let piece = pool.tile(Clone::clone(&jpeg), spec, &Account::default()).await.unwrap();
             let stamp = Stamp { sequence, ..Stamp::default() };
             let missing = seats.show(seat.ticket(), &jpeg, stamp, &[piece]).unwrap();
             assert_eq!(missing, None);

@@ -21,6 +21,7 @@ use crate::piece::Piece;
 use crate::room::{
     Attendance, Change, Departure, Gone, Join, JoinError, Missing, PushError, Room, Snapshot, Stamp, Ticket,
 };
+use crate::usage::Account;
 
 /// The seats of one room.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ struct Hold {
     work: Arc<AsyncMutex<()>>,
     /// Of its pushes.
     pace: Pace,
+    account: Account,
 }
 
 /// Why a hold was ended by the server.
@@ -103,7 +105,8 @@ impl Seats {
             }
             let (end, ended) = watch::channel(None);
             let pace = Pace::new(&self.limits);
-            state.holds.insert(joined.ticket, Hold { end, work: Arc::default(), pace });
+            let account = Account::new(peer.visit().usage());
+            state.holds.insert(joined.ticket, Hold { end, work: Arc::default(), pace, account });
             let seat = Seat {
                 seats: Arc::clone(self),
                 ticket: joined.ticket,
@@ -149,6 +152,11 @@ impl Seats {
     pub(crate) async fn work(&self, ticket: Ticket) -> Result<OwnedMutexGuard<()>, Gone> {
         let work = self.lock().holds.get(&ticket).map(|hold| Arc::clone(&hold.work)).ok_or(Gone)?;
         Ok(work.lock_owned().await)
+    }
+
+    /// On whom work on its frames is charged.
+    pub(crate) fn account(&self, ticket: Ticket) -> Result<Account, Gone> {
+        self.lock().holds.get(&ticket).map(|hold| hold.account.clone()).ok_or(Gone)
     }
 
     /// Notes that the holder said something.

@@ -45,26 +45,11 @@ impl Calls {
             Ok(caller) => caller,
             Err(status) => return status.into_http(),
         };
-        let holding = caller.peer.hold();
-        if let Method::StreamFrames = method {
-            let request = held(request, |body| HeldBody::stream(body, holding));
-            return self.stream_frames(caller, request).await;
-        }
-        let deadline = caller.deadline();
-        // The call's only message is held as long as it is in work.
-        let (holding, timeout) = (Arc::new(Mutex::new(holding)), self.service.limits.silent_after);
-        let request = held(request, |body| HeldBody::single(body, Arc::clone(&holding), timeout));
-        tokio::select! {
-            response = self.answer_one(method, caller, request) => response,
-            () = reached(deadline) => status::deadline().into_http(),
-        }
-    }
-
-    /// Answers a call whose request is one message.
-    async fn answer_one(&self, method: Method, caller: Caller, request: HttpRequest) -> HttpResponse {
         match method {
             Method::StreamFrames => self.stream_frames(caller, request).await,
-            Method::WatchMosaic => self.watch_mosaic(caller, request).await,
+            Method::WatchMosaic => {
+                self.single(caller, request, |caller, request| self.watch_mosaic(caller, request)).await
+            }
             Method::PushFrame => {
                 self.unary(caller, request, |service, caller, request| async move {
                     push::push(&service, &caller, request).await
@@ -86,7 +71,27 @@ impl Calls {
         }
     }
 
+    /// Answers a call whose request is one message, within the caller's time.
+    async fn single<F: Future<Output = HttpResponse>>(
+        &self,
+        caller: Caller,
+        request: HttpRequest,
+        answer: impl FnOnce(Caller, HttpRequest) -> F,
+    ) -> HttpResponse {
+        let deadline = caller.deadline();
+        // The message is held as long as it is in work.
+        let holding = Arc::new(Mutex::new(caller.peer.hold()));
+        let timeout = self.service.limits.silent_after;
+        let request = held(request, |body| HeldBody::single(body, Arc::clone(&holding), timeout));
+        tokio::select! {
+            response = answer(caller, request) => response,
+            () = reached(deadline) => status::deadline().into_http(),
+        }
+    }
+
     async fn stream_frames(&self, caller: Caller, request: HttpRequest) -> HttpResponse {
+        let holding = caller.peer.hold();
+        let request = held(request, |body| HeldBody::stream(body, holding));
         let mut body = None;
         let opening = Opening { service: &self.service, caller: Some(caller), body: &mut body };
         let response = self.grpc::<FrameResponse, _>().streaming(opening, request).await;
@@ -113,10 +118,12 @@ impl Calls {
         U: prost::Message + Sync + 'static,
         F: Future<Output = Result<U, Status>> + Send + 'static,
     {
-        let one =
-            One { answer: Some(answer), call: Some((self.service.clone(), caller)), types: PhantomData };
-        let mut grpc = self.grpc::<U, T>();
-        grpc.unary(one, request).await
+        self.single(caller, request, async |caller, request| {
+            let call = Some((self.service.clone(), caller));
+            let one = One { answer: Some(answer), call, types: PhantomData };
+            self.grpc::<U, T>().unary(one, request).await
+        })
+        .await
     }
 
     fn grpc<T, U>(&self) -> Grpc<ProstCodec<T, U>>

@@ -138,11 +138,12 @@ impl Service {
         // A camera that shows the same again costs a comparison.
         let last = room.seats.last_frame(ticket).filter(|(last, _)| last == jpeg);
         let mut pieces = last.map(|(_, pieces)| pieces).unwrap_or_default();
+        let account = room.seats.account(ticket)?;
         while let Some(missing) = room.seats.show(ticket, jpeg, stamp, &pieces)? {
             let spec = TileSpec { format: missing.format, fit: room.fit };
             let made = match wanted {
-                Wanted::Now => self.pool.tile(jpeg.clone(), spec).await,
-                Wanted::Later => self.pool.receive(jpeg.clone(), spec).await,
+                Wanted::Now => self.pool.tile(jpeg.clone(), spec, &account).await,
+                Wanted::Later => self.pool.receive(jpeg.clone(), spec, &account).await,
             };
             match made {
                 Ok(piece) => pieces.push(piece),
