@@ -20,6 +20,7 @@ use crate::attack::long::Attack;
 use crate::bystanders::Bystanders;
 use crate::program::{Program, Start};
 use crate::target::Target;
+use attackers::Attacker;
 pub use attackers::attack;
 use report::Report;
 use sampler::Sampler;
@@ -27,8 +28,11 @@ use verdict::Row;
 
 /// Tiles of the soak: the server's own default.
 const TILE: (u32, u32) = (640, 480);
-/// How long it runs before anything is measured: allocators and pools have their first fill by then.
+/// How long frames of the largest kind come before anything is measured, so that the memory which workers keep for the
+/// next ones has its size.
 const WARM_UP: Duration = Duration::from_secs(5);
+/// From this address.
+const WARM_UP_FROM: u32 = 2;
 
 /// How long, against what, and where the results go.
 #[derive(Debug, Clone, Args)]
@@ -83,7 +87,7 @@ impl Scene {
         let start = Start::new(program, &["--listen=127.0.0.1:0", "--limit-loopback"]);
         let server = start.run().await.context("build it with `cargo build --release -p tessera-server`")?;
         let bystanders = std::sync::Arc::new(Bystanders::join(Target::healthy(server.address()), TILE).await);
-        tokio::time::sleep(WARM_UP).await;
+        Attacker::start(Attack::DearFrames, server.address(), WARM_UP_FROM, WARM_UP)?.ended(WARM_UP).await?;
         bystanders.begin();
         let sampler = Sampler::start(server.id(), std::sync::Arc::clone(&bystanders));
         Ok(Self { server, bystanders, sampler })

@@ -14,7 +14,7 @@ const VIEWERS: u32 = 50;
 /// Mosaics a second for each: as many as one core sends and another receives without being full.
 const FPS: u32 = 10;
 const SECONDS: u32 = 3;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 7;
 /// What stands in for a mosaic until the server has sent some.
 const SOME_BYTES: usize = 200_000;
 
