@@ -56,6 +56,27 @@ fn a_canonical_tile_of_a_stranger_is_accepted_as_it_is() {
     assert!(ingested.tile.to_jpeg().ends_with(&jpeg[scan..]));
 }
 
+/// Codes of quality 100 under the steps of 85 are sound, and more than any encoder makes of a picture of 85.
+#[test]
+fn a_tile_with_more_bytes_than_any_picture_has_is_encoded_anew() {
+    let mut state = 1_u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(320 * 240 * 3)
+    .collect();
+    let noise = Picture::from_rgb(320, 240, &noise).unwrap();
+    let [fine, coarse] = [100, 85].map(|quality| Foreign::tile(quality, 320).encode(&noise));
+    let honest = ingest(coarse.clone(), spec(320, 240)).unwrap();
+    assert_eq!(honest.way, Way::Accepted, "noise is a picture, too");
+    let [fine_scan, coarse_scan] = [&fine, &coarse].map(|jpeg| behind(jpeg, 0xDA) + 12);
+    let forged = ingest([&coarse[..coarse_scan], &fine[fine_scan..]].concat(), spec(320, 240)).unwrap();
+    assert_eq!(forged.way, Way::Reencoded);
+    let [honest, forged] = [honest, forged].map(|ingested| ingested.tile.compressed_len());
+    assert!(fine.len() > 2 * honest && forged < 320 * 240 * 5 / 4, "{} {honest} {forged}", fine.len());
+}
+
 #[test]
 fn our_own_tiles_are_accepted() {
     let mut ingest = Ingest::default();

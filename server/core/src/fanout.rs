@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tessera_mosaic::{Fit, Layout, Slot, Splicer, TileSpec};
 use tokio::sync::Mutex as AsyncMutex;
 
+use crate::piece::Piece;
 use crate::pool::Pool;
 use crate::room::{Place, Snapshot};
 use crate::seat::Seats;
@@ -70,6 +71,17 @@ impl Mosaic {
     }
 }
 
+/// Bytes of a mosaic that are no tile's: the header of a JPEG.
+const HEADER: usize = 1024;
+/// Bytes of a tile's restart markers, of which a mosaic has one more for each row.
+const MARKERS: usize = 256;
+
+/// The most bytes that a tile of `layout` may have, so that a mosaic of such tiles has no more than `limit`: whoever sends
+/// more would have everybody's mosaics be too large.
+pub(crate) fn share(layout: Layout, limit: u32) -> usize {
+    ((limit as usize).saturating_sub(HEADER) / layout.grid.slot_count()).saturating_sub(MARKERS)
+}
+
 /// Gives the newest mosaic of a room.
 #[derive(Debug)]
 pub(crate) struct Fanout {
@@ -77,6 +89,8 @@ pub(crate) struct Fanout {
     /// Makes the tiles that a mosaic lacks.
     pool: Arc<Pool>,
     wrap: Wrap,
+    /// Of a mosaic.
+    max_bytes: u32,
     /// Held while tiles are made and spliced, so that many who ask at once cause one splice.
     newest: AsyncMutex<Newest>,
 }
@@ -89,9 +103,10 @@ struct Newest {
 }
 
 impl Fanout {
-    pub(crate) fn new(seats: Arc<Seats>, pool: Arc<Pool>, wrap: Wrap) -> Self {
+    /// That of `seats`, whose mosaics have `max_bytes` at most.
+    pub(crate) fn new(seats: Arc<Seats>, pool: Arc<Pool>, wrap: Wrap, max_bytes: u32) -> Self {
         let splicer = Splicer::new(seats.layout());
-        Self { seats, pool, wrap, newest: AsyncMutex::new(Newest { splicer, mosaic: None }) }
+        Self { seats, pool, wrap, max_bytes, newest: AsyncMutex::new(Newest { splicer, mosaic: None }) }
     }
 
     /// The mosaic of this moment. It shows everything that was shown before the call.
@@ -116,8 +131,10 @@ impl Fanout {
     }
 
     fn splice(&self, splicer: &Splicer, snapshot: Snapshot, stale: Vec<Slot>) -> Mosaic {
-        let tiles: Vec<_> =
-            snapshot.pieces.iter().map(|piece| piece.as_ref().and_then(|piece| piece.tile())).collect();
+        let most = share(snapshot.layout, self.max_bytes);
+        // Most are refused when they come. This is for those that are made late, or anew.
+        let tile = |piece: &Arc<Piece>| piece.tile().filter(|tile| tile.compressed_len() <= most);
+        let tiles: Vec<_> = snapshot.pieces.iter().map(|piece| piece.as_ref().and_then(tile)).collect();
         let (mut jpeg, mut rest) = (0..0, Vec::new());
         let spliced = splicer.splice_behind(&tiles, |length| {
             let Envelope { head, tail } = (self.wrap)(&snapshot, &stale, length);

@@ -1,7 +1,7 @@
 //! Who is here by address, and what each address has of the server.
 //!
-//! An address is known as long as it has something: a connection, or a request that a proxy handed on. So there are
-//! never more of them than connections and requests.
+//! An address is known as long as it has something: a connection, or a request that a proxy handed on; and some seconds
+//! more, as long as what it used of the workers is not forgotten. Nobody gains by coming anew.
 
 mod rate;
 mod source;
@@ -10,13 +10,16 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::counters::{Counters, Share};
 use crate::limits::Limits;
 use crate::usage::Usage;
 use rate::Rate;
 use source::Source;
+
+/// From so many addresses on it is looked which of them can be forgotten.
+const MANY: usize = 1024;
 
 /// All addresses that are here. Clones are the same.
 #[derive(Debug, Clone)]
@@ -32,6 +35,8 @@ struct Inner {
     present: Mutex<Present>,
     /// Seats taken.
     joins: Rate,
+    /// Those of them that were wished for and free, as after a restart.
+    wishes: Rate,
     wrong_tokens: Rate,
 }
 
@@ -49,12 +54,24 @@ struct Caps {
 struct Present {
     connections: usize,
     guests: HashMap<Source, Guest>,
+    /// How many guests it takes to look which can be forgotten: twice as many as could not when it was looked last.
+    look_at: usize,
+}
+
+impl Present {
+    /// Forgets who has left, now and then, so that it costs each visit a constant.
+    fn forget(&mut self, now: Instant) {
+        if self.guests.len() >= self.look_at.max(MANY) {
+            self.guests.retain(|_, guest| guest.visits > 0 || !guest.usage.is_nothing(now));
+            self.look_at = 2 * self.guests.len();
+        }
+    }
 }
 
 /// What one address has.
 #[derive(Debug, Default)]
 struct Guest {
-    /// Connections and forwarded requests. The entry goes with the last.
+    /// Connections and forwarded requests. The entry goes with the last, or some time after it.
     visits: usize,
     /// Those that count, which the connections of a proxy do not.
     counted: usize,
@@ -105,6 +122,7 @@ impl Guests {
             bytes: AtomicUsize::new(0),
             present: Mutex::default(),
             joins: Rate::new(calls.joins_per_minute, spares_loopback),
+            wishes: Rate::new(calls.joins_per_minute, spares_loopback),
             wrong_tokens: Rate::new(calls.wrong_tokens_per_minute, spares_loopback),
         }))
     }
@@ -134,6 +152,7 @@ impl Guests {
 
     fn enter(&self, present: &mut Present, address: IpAddr, counts: bool) -> Result<Visit, Full> {
         let source = Source::of(address);
+        present.forget(Instant::now());
         let counted = present.guests.get(&source).map_or(0, |guest| guest.counted);
         if counts && !self.is_spared(source) && counted >= self.0.caps.connections_per_ip {
             return Err(Full::ForAddress);
@@ -176,6 +195,11 @@ impl Visit {
         self.guests.0.joins.check(self.source)
     }
 
+    /// Counts a seat that was wished for, apart from the others.
+    pub(crate) fn join_by_wish(&self) -> Result<(), Duration> {
+        self.guests.0.wishes.check(self.source)
+    }
+
     /// Counts a wrong token, in the same way.
     pub(crate) fn present_wrong_token(&self) -> Result<(), Duration> {
         self.guests.0.wrong_tokens.check(self.source)
@@ -200,7 +224,7 @@ impl Drop for Visit {
         if let Some(guest) = present.guests.get_mut(&self.source) {
             guest.visits -= 1;
             guest.counted -= usize::from(self.counts);
-            if guest.visits == 0 {
+            if guest.visits == 0 && guest.usage.is_nothing(Instant::now()) {
                 present.guests.remove(&self.source);
             }
         }

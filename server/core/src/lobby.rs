@@ -79,7 +79,7 @@ impl Plan {
         let regrid = tokio::spawn(regrid.instrument(info_span!("regrid", room = %id)));
         let max_spectators = limits.rooms.max_viewers as usize;
         OpenRoom {
-            fanout: Fanout::new(Arc::clone(&seats), Arc::clone(pool), *wrap),
+            fanout: Fanout::new(Arc::clone(&seats), Arc::clone(pool), *wrap, limits.calls.max_mosaic_bytes),
             seats,
             fit: tile.fit,
             spectators: Arc::new(Semaphore::new(max_spectators)),

@@ -29,6 +29,11 @@ pub(crate) struct Pool {
 pub(crate) enum PoolError {
     #[error(transparent)]
     Frame(#[from] FrameError),
+    /// The tile would be so large that mosaics of such tiles are larger than any may be.
+    #[error(
+        "too large: it makes a tile of more than {0} bytes, which is a tile's share of a mosaic; send one of lower quality"
+    )]
+    TooLargeTile(usize),
     /// The codec panicked, which is our fault: the frame is lost, the server is not.
     #[error("the frame made our decoder fail; send it as plain baseline JPEG")]
     Panicked,
@@ -49,7 +54,7 @@ impl Pool {
         spec: TileSpec,
         account: &Account,
     ) -> Result<Arc<Piece>, PoolError> {
-        let tile = self.run(account, move |ingest| ingest.jpeg(&jpeg, spec)).await??.tile;
+        let tile = self.run(Some(account), move |ingest| ingest.jpeg(&jpeg, spec)).await??.tile;
         Ok(Arc::new(tile.into()))
     }
 
@@ -60,13 +65,13 @@ impl Pool {
         spec: TileSpec,
         account: &Account,
     ) -> Result<Arc<Piece>, PoolError> {
-        let received = self.run(account, move |ingest| ingest.receive(&jpeg, spec)).await??;
+        let received = self.run(Some(account), move |ingest| ingest.receive(&jpeg, spec)).await??;
         Ok(Arc::new(received.into()))
     }
 
     /// Makes the tile of `piece`, before any other work: a mosaic waits for it, and what is dear was done before.
     pub(crate) async fn finish(&self, piece: Arc<Piece>) {
-        if let Err(error) = self.run(&Account::default(), move |ingest| piece.finish(ingest)).await {
+        if let Err(error) = self.run(None, move |ingest| piece.finish(ingest)).await {
             error!(%error, "a frame that was good makes no tile");
         }
     }
@@ -74,7 +79,7 @@ impl Pool {
     /// Does `work` with a worker, when it is its turn.
     async fn run<T: Send + 'static>(
         &self,
-        account: &Account,
+        account: Option<&Account>,
         work: impl FnOnce(&mut Ingest) -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let turn = self.turns.next(account).await;

@@ -10,11 +10,14 @@ use tracing::{error, info};
 use crate::pool::Pool;
 use crate::room::Missing;
 use crate::seat::Seats;
+use crate::usage::Account;
 
 /// Watches over the grid of one room, for ever. The old grid is served until the new one lacks nothing.
 pub(crate) async fn regrid(seats: Arc<Seats>, pool: Arc<Pool>, fit: Fit) {
     let mut plans = seats.plans();
     let mut side = seats.layout().grid.side();
+    // Whoever has the grid change is not the one whose tile is made anew: it is the room's work.
+    let account = Account::default();
     loop {
         // What happens from here on wakes us again.
         plans.borrow_and_update();
@@ -24,7 +27,8 @@ pub(crate) async fn regrid(seats: Arc<Seats>, pool: Arc<Pool>, fit: Fit) {
             info!("the grid is {shown}x{shown} now");
         }
         if !missing.is_empty() {
-            join_all(missing.into_iter().map(|missing| remake(&seats, &pool, fit, missing))).await;
+            let remade = missing.into_iter().map(|missing| remake(&seats, &pool, fit, missing, &account));
+            join_all(remade).await;
             continue;
         }
         let time = async {
@@ -41,11 +45,9 @@ pub(crate) async fn regrid(seats: Arc<Seats>, pool: Arc<Pool>, fit: Fit) {
     }
 }
 
-async fn remake(seats: &Seats, pool: &Pool, fit: Fit, missing: Missing) {
-    // Whoever has left meanwhile needs none.
-    let Ok(account) = seats.account(missing.ticket) else { return };
+async fn remake(seats: &Seats, pool: &Pool, fit: Fit, missing: Missing, account: &Account) {
     let spec = TileSpec { format: missing.format, fit };
-    let made = pool.tile(missing.jpeg.clone(), spec, &account).await;
+    let made = pool.tile(missing.jpeg.clone(), spec, account).await;
     let made =
         made.inspect_err(|error| error!(%error, "a frame that was good makes no tile for the new grid"));
     seats.remade(&missing, made.ok());
@@ -63,11 +65,10 @@ mod tests {
     use crate::peer::Peer;
     use crate::room::{Join, Stamp};
     use crate::seat::Seat;
-    use crate::usage::Account;
 
     fn sit(seats: &Arc<Seats>, id: &str) -> Seat {
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
-        seats.take(Join::of(id), peer, || true).unwrap()
+        seats.take(Join::of(id), peer, |_| true).unwrap()
     }
 
     async fn until(seats: &Seats, side: u32) {

@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::names::{ClientId, DisplayName, Session};
 use crate::piece::Piece;
 use growth::Growth;
-pub(crate) use joining::{Departure, Join, JoinError};
+pub(crate) use joining::{Departure, Join, JoinError, Standing};
 use occupant::{Coming, Frame, Occupant, Shown};
 use seating::Seating;
 

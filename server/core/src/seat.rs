@@ -19,7 +19,8 @@ use crate::pace::{Pace, Verdict};
 use crate::peer::Peer;
 use crate::piece::Piece;
 use crate::room::{
-    Attendance, Change, Departure, Gone, Join, JoinError, Missing, PushError, Room, Snapshot, Stamp, Ticket,
+    Attendance, Change, Departure, Gone, Join, JoinError, Missing, PushError, Room, Snapshot, Stamp,
+    Standing, Ticket,
 };
 use crate::usage::Account;
 
@@ -86,17 +87,16 @@ impl Seats {
         Self::new(RoomId::main(), room, limits.calls, Counters::default())
     }
 
-    /// Takes a seat, which is held until the [`Seat`] is dropped. `is_welcome` is asked about newcomers, and not about
-    /// those who come back.
+    /// Takes a seat, which is held until the [`Seat`] is dropped, if `is_welcome` says so.
     pub(crate) fn take(
         self: &Arc<Self>,
         join: Join,
         peer: Peer,
-        is_welcome: impl FnOnce() -> bool,
+        is_welcome: impl FnOnce(Standing) -> bool,
     ) -> Result<Seat, JoinError> {
         let (id, is_host) = (join.id.clone(), join.is_host);
         let (seat, attendance) = self.change(|state| {
-            if !state.room.is_return(&join, now()) && !is_welcome() {
+            if !is_welcome(state.room.standing(&join, now())) {
                 return Err(JoinError::TooMany);
             }
             let joined = state.room.join(join, Session::random(), now())?;
@@ -213,11 +213,14 @@ impl Seats {
         })
     }
 
-    /// Ends the seat of this id, and keeps its holder out from now on.
+    /// Ends the seat of this id, and keeps its holder out from now on. The seat is free at once, its session proves
+    /// nothing any more, and pushes find nobody, whatever its stream does: one that is not read learns of it late.
     pub(crate) fn end_seat(&self, id: &ClientId) -> Result<(), NoSuchSeat> {
         self.change(|state| {
             let ticket = state.room.bar(id).ok_or(NoSuchSeat)?;
             state.end(ticket, End::ByHost);
+            state.holds.remove(&ticket);
+            state.room.leave(ticket, Departure::Goodbye, now());
             Ok(())
         })
     }

@@ -183,12 +183,19 @@ async fn whoever_is_thrown_out_stays_out_and_the_others_see_it() {
     within(client.grpc.clone().push_frame(with_token(push.clone(), &guest))).await.unwrap();
     b.wait_until_black(0, false).await;
 
+    lock(&client, true, &host).await.unwrap();
     kick(&client, "a", &host).await.unwrap();
+    // At once, and not when the stream is read.
+    let pushed = within(client.grpc.clone().push_frame(with_token(push.clone(), &guest))).await;
+    assert_eq!(pushed.unwrap_err().code(), Code::FailedPrecondition);
+    let after = b.wait_until_black(0, true).await;
+    assert_eq!(after.layout.unwrap().places.len(), 1);
     let status = a.end().await;
     assert_eq!(status.code(), Code::PermissionDenied);
     assert!(status.message().contains("host"), "{status}");
-    let after = b.wait_until_black(0, true).await;
-    assert_eq!(after.layout.unwrap().places.len(), 1);
+    let renamed = WatchMosaicRequest { session: push.session.clone(), ..join("c") };
+    assert_eq!(refused(&client, renamed, &guest).await, Code::PermissionDenied, "it proves nothing any more");
+    lock(&client, false, &host).await.unwrap();
     assert_eq!(refused(&client, join("a"), &guest).await, Code::PermissionDenied);
     let again = WatchMosaicRequest { session: push.session.clone(), ..join("a") };
     assert_eq!(refused(&client, again, &guest).await, Code::PermissionDenied);

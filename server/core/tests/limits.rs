@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use support::tokens::{KeyFile, token, with_token};
 use support::{Client, TestServer, config, frame, tile_frame, within};
+use tessera_wire::refusal::Reason;
 use tessera_wire::{FrameRequest, WatchMosaicRequest};
 use tonic::{Code, Status};
 
@@ -77,7 +78,7 @@ async fn a_flood_of_pushes_is_skipped_and_then_refused_and_the_seat_stays() {
 }
 
 #[tokio::test]
-async fn a_mosaic_over_the_limit_ends_the_streams_of_those_who_made_it_so() {
+async fn a_tile_over_its_share_is_refused_and_no_mosaic_is_too_large() {
     let mut config = config();
     let black = TestServer::start().await.look().await.frame_data.len();
     config.limits.calls.max_mosaic_bytes = black as u32;
@@ -85,13 +86,27 @@ async fn a_mosaic_over_the_limit_ends_the_streams_of_those_who_made_it_so() {
     let mut client = server.client().await;
     let mut watching = client.watch(join("a")).await.unwrap();
     let session = watching.next().await.seat.unwrap().session;
-    push(&client, FrameRequest { session, ..frame(tile_frame(1)) }).await.unwrap();
-    let mut joined = server.join("b").await;
-    joined.send(frame(tile_frame(1))).await;
-    for status in [watching.end().await, joined.end().await] {
-        assert_eq!(status.code(), Code::OutOfRange, "{status}");
-        assert!(status.message().contains("--max-mosaic-bytes"), "{status}");
+    let request = FrameRequest { session, ..frame(tile_frame(1)) };
+    let pushed = within(client.grpc.clone().push_frame(request)).await.unwrap().into_inner();
+    let shown = server.join("b").await.show(tile_frame(1)).await;
+    for refusal in [pushed.refusal.unwrap(), shown.refusal.unwrap()] {
+        assert_eq!(refusal.reason(), Reason::OverLimit);
+        assert!(refusal.message.contains("share of a mosaic"), "{}", refusal.message);
     }
+    assert_eq!(shown.frame_data.len(), black);
+    assert_eq!(watching.next().await.frame_data.len(), black);
+}
+
+/// Black alone is larger: the limit is not for such tiles.
+#[tokio::test]
+async fn a_mosaic_over_the_limit_ends_its_stream() {
+    let mut config = config();
+    config.limits.calls.max_mosaic_bytes = 1024;
+    let server = TestServer::with(&config).await;
+    let mut watching = server.client().await.watch(join("a")).await.unwrap();
+    let status = watching.end().await;
+    assert_eq!(status.code(), Code::OutOfRange, "{status}");
+    assert!(status.message().contains("--max-mosaic-bytes"), "{status}");
 }
 
 #[tokio::test]

@@ -130,12 +130,21 @@ impl Native {
         Self::show(server, id, look, Pace::Every(Duration::from_millis(200))).await
     }
 
+    /// The same under a name.
+    pub(crate) async fn show_as(server: &Server, id: &str, name: &str, look: Look) -> Self {
+        Self::picture(server, id, Some(name), look, Pace::Every(Duration::from_millis(200))).await
+    }
+
     /// Joins, and shows one picture at that pace.
     pub(crate) async fn show(server: &Server, id: &str, look: Look, pace: Pace) -> Self {
+        Self::picture(server, id, None, look, pace).await
+    }
+
+    async fn picture(server: &Server, id: &str, name: Option<&str>, look: Look, pace: Pace) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("picture.jpg");
         std::fs::write(&file, look.jpeg()).unwrap();
-        Self { _folder: Some(folder), ..Self::play(server, id, None, file.to_str().unwrap(), pace).await }
+        Self { _folder: Some(folder), ..Self::play(server, id, name, file.to_str().unwrap(), pace).await }
     }
 
     /// Joins, and plays a source again and again.

@@ -136,6 +136,23 @@ async fn whoever_is_silent_is_dimmed_until_the_next_word() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_name_is_text_and_does_nothing() {
+    const NAME: &str = r#"<img src=x onerror="document.title='owned'"><b>Eve</b>"#;
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let page = chromium.open(&server, "", Camera::Denied).await;
+    page.click("watch").await;
+    page.state("live").await;
+    page.run("window.before = document.title").await;
+    let _eve = Native::show_as(&server, "eve", NAME, Look(1)).await;
+    let name = serde_json::Value::from(NAME);
+    page.until(&format!("document.querySelector('[data-client-id=eve]').innerText.includes({name})")).await;
+    page.until(&format!("document.querySelector('[data-client-id=eve]').ariaLabel.includes({name})")).await;
+    page.until(&format!("document.getElementById('news').textContent.includes({name})")).await;
+    page.until("!document.querySelector('img, b') && document.title === window.before").await;
+    page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_mosaic_is_saved_as_the_jpeg_that_it_is() {
     let Some((_turn, server, chromium)) = stage(&[]).await else { return };
     let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;

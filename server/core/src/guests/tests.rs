@@ -1,5 +1,6 @@
 use super::*;
 use crate::counters::Held;
+use crate::usage::Account;
 
 /// Of an untrusted network (RFC 5737).
 const ONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9));
@@ -31,6 +32,24 @@ fn connections_are_bounded_for_each_address_and_in_all_and_free_when_they_end() 
     drop((second, third, others, here));
     assert_eq!(guests.0.counters.held(), Held::default());
     assert!(guests.lock().guests.is_empty(), "who has nothing here is forgotten");
+}
+
+#[test]
+fn what_an_address_uses_is_not_forgotten_when_it_comes_anew() {
+    let guests = small(false);
+    let usage = guests.connect(ONE, false).unwrap().usage();
+    assert!(guests.lock().guests.is_empty(), "it has used nothing");
+    let visit = guests.connect(ONE, false).unwrap();
+    let (account, begun) = (Account::new(visit.usage()), Instant::now());
+    account.begin(begun);
+    drop(visit);
+    assert_eq!(Account::new(guests.connect(ONE, false).unwrap().usage()).workers(), 1);
+    assert_eq!(Account::new(usage).workers(), 0);
+    account.end(begun, begun);
+    for n in 0..2 * MANY as u32 {
+        drop(guests.connect(std::net::Ipv4Addr::from_bits(n + (10 << 24)).into(), false).unwrap());
+    }
+    assert!(guests.lock().guests.len() <= 1);
 }
 
 #[test]

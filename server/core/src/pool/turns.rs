@@ -3,17 +3,13 @@
 //! Without that, somebody with forty seats and frames that take as long as the limits allow would have everybody else
 //! wait for them in turn.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use crate::usage::{Account, HALF_LIFE};
-
-/// Whoever has used more than so much of late leaves the last free worker to others.
-const MUCH: Duration = Duration::from_millis(250);
+use crate::usage::Account;
 
 /// Gives workers in turn. Clones are the same.
 #[derive(Debug, Clone)]
@@ -21,87 +17,48 @@ pub(super) struct Turns(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// How many may be at work for those who use much. There is one more for the others.
+    /// How many may be at work for one address. There is one more for the others.
     workers: usize,
-    began: Instant,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     at_work: usize,
-    waiting: BTreeMap<Rank, Waiting>,
+    /// Those who wait, by the number that each got on coming.
+    waiting: BTreeMap<u64, Waiting>,
     /// All who came.
     count: u64,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    account: Account,
+    /// Of a mosaic, which waits for everybody, there is none.
+    account: Option<Account>,
     granted: oneshot::Sender<Turn>,
-}
-
-/// The least is the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    /// What was used, as a power of two and in millionths of a half-life: as it is forgotten as fast for all, the time
-    /// that goes by changes no order.
-    used: i64,
-    number: u64,
-}
-
-impl State {
-    fn enter(&mut self, used: i64, waiting: Waiting) -> Rank {
-        self.count += 1;
-        let rank = Rank { used, number: self.count };
-        self.waiting.insert(rank, waiting);
-        rank
-    }
 }
 
 impl Turns {
     pub(super) fn new(workers: usize) -> Self {
-        Self(Arc::new(Inner { workers: workers.max(1), began: Instant::now(), state: Mutex::default() }))
+        Self(Arc::new(Inner { workers: workers.max(1), state: Mutex::default() }))
     }
 
-    /// Waits for a turn. Whoever stops waiting is forgotten.
-    pub(super) async fn next(&self, account: &Account) -> Turn {
+    /// Waits for a turn; without an account, before everybody who has one. Whoever stops waiting is forgotten.
+    pub(super) async fn next(&self, account: Option<&Account>) -> Turn {
         let (granted, turn) = oneshot::channel();
-        let now = Instant::now();
-        let passed = now.duration_since(self.0.began).div_duration_f64(HALF_LIFE);
-        // Of nothing it is the least number that there is.
-        let used = ((account.of_late(now).as_secs_f64().log2() + passed) * 1e6) as i64;
-        let rank = self.lock().enter(used, Waiting { account: account.clone(), granted });
-        let _place = Place { turns: self, rank };
-        self.grant(now);
+        let number = self.lock().enter(Waiting { account: account.cloned(), granted });
+        let _place = Place { turns: self, number };
+        self.grant(Instant::now());
         turn.await.expect("whoever waits is granted a turn at last")
     }
 
     /// Gives turns to as many of those who wait as may have one.
     fn grant(&self, now: Instant) {
-        while let Some(next) = self.pop(now) {
+        while let Some(next) = self.lock().pop(self.0.workers, now) {
             let turn = Turn { turns: self.clone(), account: next.account, begun: now };
             // Who has just stopped waiting gives it back by that: a turn is over when it is dropped.
             drop(next.granted.send(turn));
         }
-    }
-
-    /// The next one, at work from now on, if there may be one.
-    fn pop(&self, now: Instant) -> Option<Waiting> {
-        let mut state = self.lock();
-        let workers = self.0.workers;
-        let rank = match state.at_work.cmp(&workers) {
-            Ordering::Less => *state.waiting.keys().next()?,
-            Ordering::Equal => {
-                let is_modest = |waiting: &Waiting| waiting.account.is_modest(workers, MUCH, now);
-                *state.waiting.iter().find(|(_, waiting)| is_modest(waiting))?.0
-            }
-            Ordering::Greater => return None,
-        };
-        let next = state.waiting.remove(&rank)?;
-        next.account.begin();
-        state.at_work += 1;
-        Some(next)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -109,15 +66,44 @@ impl Turns {
     }
 }
 
+impl State {
+    fn enter(&mut self, waiting: Waiting) -> u64 {
+        self.count += 1;
+        self.waiting.insert(self.count, waiting);
+        self.count
+    }
+
+    /// The next one, at work from now on, if there may be one.
+    ///
+    /// All are looked at, as what they use changes while they wait: there are as many as seats at most, and mostly none.
+    fn pop(&mut self, workers: usize, now: Instant) -> Option<Waiting> {
+        if self.at_work > workers {
+            return None;
+        }
+        let may = |account: &Account| account.workers() < workers;
+        let used = |(&number, waiting): (&u64, &Waiting)| match &waiting.account {
+            Some(account) => may(account).then(|| (Some(account.of_late(now)), number)),
+            None => Some((None, number)),
+        };
+        let (_, number) = self.waiting.iter().filter_map(used).min()?;
+        let next = self.waiting.remove(&number)?;
+        if let Some(account) = &next.account {
+            account.begin(now);
+        }
+        self.at_work += 1;
+        Some(next)
+    }
+}
+
 /// A place among those who wait, given up when this is dropped.
 struct Place<'a> {
     turns: &'a Turns,
-    rank: Rank,
+    number: u64,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.turns.lock().waiting.remove(&self.rank);
+        self.turns.lock().waiting.remove(&self.number);
     }
 }
 
@@ -125,14 +111,16 @@ impl Drop for Place<'_> {
 #[derive(Debug)]
 pub(super) struct Turn {
     turns: Turns,
-    account: Account,
+    account: Option<Account>,
     begun: Instant,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         let now = Instant::now();
-        self.account.end(now.saturating_duration_since(self.begun), now);
+        if let Some(account) = &self.account {
+            account.end(self.begun, now);
+        }
         self.turns.lock().at_work -= 1;
         self.turns.grant(now);
     }
@@ -140,6 +128,8 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -148,74 +138,84 @@ mod tests {
         Duration::from_millis(time)
     }
 
-    #[tokio::test]
-    async fn who_has_used_the_least_is_the_next_and_of_equals_who_came_first() {
-        let turns = Turns::new(1);
-        let first = turns.next(&Account::with(ms(900))).await;
+    /// Lets them come in this order while both workers are at work, and gives the order in which one serves them then.
+    async fn served(turns: &Turns, guests: Vec<(&'static str, Option<Account>)>) -> Vec<&'static str> {
+        let [_one, other] =
+            [ms(1), ms(2)].map(|used| turns.next(Some(&Account::with(used))).now_or_never().unwrap());
         let order = Mutex::new(Vec::new());
-        let wait = async |name: &'static str, account: Account| {
-            let _turn = turns.next(&account).await;
+        let wait = async |(name, account): (&'static str, Option<Account>)| {
+            let _turn = turns.next(account.as_ref()).await;
             order.lock().unwrap().push(name);
         };
-        let office = Account::with(ms(400));
-        let neighbour = office.neighbour(ms(300));
-        let all = async {
-            tokio::join!(
-                wait("greedy", Account::with(ms(5000))),
-                wait("neighbour", neighbour),
-                wait("office", office),
-                wait("fair", Account::with(ms(300))),
-            );
-        };
-        tokio::join!(all, async { drop(first) });
-        assert_eq!(*order.lock().unwrap(), ["fair", "office", "neighbour", "greedy"]);
-        // Who has used nothing so far comes before all, in turn.
-        let begun = turns.next(&Account::with(ms(900))).await;
-        order.lock().unwrap().clear();
-        let all = async {
-            tokio::join!(
-                wait("greedy", Account::with(ms(5000))),
-                wait("one", Account::default()),
-                wait("two", Account::default())
-            );
-        };
-        tokio::join!(all, async { drop(begun) });
-        assert_eq!(*order.lock().unwrap(), ["one", "two", "greedy"]);
+        let all = futures_util::future::join_all(guests.into_iter().map(wait));
+        tokio::join!(all, async { drop(other) });
+        order.into_inner().unwrap()
     }
 
     #[tokio::test]
-    async fn the_last_worker_is_for_those_who_have_not_used_much() {
+    async fn who_uses_the_least_is_the_next_and_of_equals_who_came_first_and_a_mosaic_before_all() {
+        let turns = Turns::new(1);
+        let office = Account::with(ms(400));
+        let guests = vec![
+            ("greedy", Some(Account::with(ms(5000)))),
+            ("neighbour", Some(office.neighbour(ms(300)))),
+            ("office", Some(office)),
+            ("fair", Some(Account::with(ms(300)))),
+            ("mosaic", None),
+        ];
+        assert_eq!(served(&turns, guests).await, ["mosaic", "fair", "office", "neighbour", "greedy"]);
+        let guests = vec![("one", Some(Account::default())), ("two", Some(Account::default()))];
+        assert_eq!(served(&turns, guests).await, ["one", "two"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_used_while_one_waits_counts_too() {
+        let turns = Turns::new(1);
+        let greedy = Account::default();
+        let fair = Account::with(ms(50));
+        let [_first, second] =
+            [ms(1), ms(2)].map(|used| turns.next(Some(&Account::with(used))).now_or_never().unwrap());
+        let mut greedy_waits = Box::pin(turns.next(Some(&greedy)));
+        assert!(greedy_waits.as_mut().now_or_never().is_none());
+        let mut fair_waits = Box::pin(turns.next(Some(&fair)));
+        assert!(fair_waits.as_mut().now_or_never().is_none());
+        greedy.charge(ms(100));
+        drop(second);
+        assert!(greedy_waits.as_mut().now_or_never().is_none());
+        assert!(fair_waits.as_mut().now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn one_address_never_has_the_last_worker() {
         let turns = Turns::new(2);
-        let greedy = Account::with(ms(5000));
-        let held = [turns.next(&greedy).await, turns.next(&greedy).await];
-        assert!(turns.next(&greedy).now_or_never().is_none(), "two of three are all for the greedy");
-        let fair = Account::with(ms(100));
-        let third = turns.next(&fair).now_or_never().expect("one is left for others");
-        assert!(turns.next(&fair).now_or_never().is_none(), "there are three");
+        let greedy = Account::default();
+        let held = [turns.next(Some(&greedy)).await, turns.next(Some(&greedy)).await];
+        assert!(turns.next(Some(&greedy)).now_or_never().is_none(), "two of three are all for one");
+        assert!(turns.next(Some(&greedy.neighbour(ms(0)))).now_or_never().is_none(), "and for its neighbour");
+        let fair = Account::with(ms(9000));
+        let third = turns.next(Some(&fair)).now_or_never().expect("one is left for others");
+        assert!(turns.next(Some(&Account::default())).now_or_never().is_none(), "there are three");
         drop(third);
+        assert!(turns.next(Some(&Account::default())).now_or_never().is_some());
         drop(held);
-        // Who has used nothing yet has not more than the greedy either.
-        let new = Account::default();
-        let _held = [turns.next(&new).await, turns.next(&new).await];
-        assert!(turns.next(&new).now_or_never().is_none());
-        assert!(turns.next(&fair).now_or_never().is_some());
+        assert!(turns.next(Some(&greedy)).now_or_never().is_some());
     }
 
     #[tokio::test]
     async fn who_stops_waiting_is_forgotten_and_takes_nothing_along() {
         let turns = Turns::new(1);
         let greedy = Account::with(ms(5000));
-        let held = turns.next(&greedy).await;
+        let held = turns.next(Some(&greedy)).await;
         for _ in 0..100 {
-            assert!(turns.next(&greedy).now_or_never().is_none());
+            assert!(turns.next(Some(&greedy)).now_or_never().is_none());
         }
         assert_eq!(turns.lock().waiting.len(), 0);
         // Granted, and never taken.
-        let mut waiting = Box::pin(turns.next(&greedy));
+        let mut waiting = Box::pin(turns.next(Some(&greedy)));
         assert!(waiting.as_mut().now_or_never().is_none());
         drop(held);
         drop(waiting);
-        assert!(turns.next(&greedy).now_or_never().is_some());
+        assert!(turns.next(Some(&greedy)).now_or_never().is_some());
         assert_eq!((turns.lock().at_work, greedy.workers()), (0, 0));
     }
 }

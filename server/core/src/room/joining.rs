@@ -63,6 +63,17 @@ pub(crate) enum JoinError {
     TooMany,
 }
 
+/// Whether a joiner was here before, as far as can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The session says so.
+    Proved,
+    /// A slot is wished for and free, as after a restart of the server.
+    Wished,
+    /// Nothing does.
+    New,
+}
+
 /// How a hold ended, which decides whether its slot is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Departure {
@@ -113,10 +124,15 @@ impl Room {
         })
     }
 
-    /// Whether the joiner was here before, as far as can be told: by the session, or by a wish for a slot that can be
-    /// granted, as after a restart.
-    pub(crate) fn is_return(&self, join: &Join, now: Instant) -> bool {
-        self.is_proved(join, now) || join.preferred.is_some_and(|slot| self.seating.is_free(slot, now))
+    /// Whether the joiner was here before, as far as can be told.
+    pub(crate) fn standing(&self, join: &Join, now: Instant) -> Standing {
+        if self.is_proved(join, now) {
+            Standing::Proved
+        } else if join.preferred.is_some_and(|slot| self.seating.is_free(slot, now)) {
+            Standing::Wished
+        } else {
+            Standing::New
+        }
     }
 
     fn take_over(&mut self, position: usize, join: Join, now: Instant) -> Joined {

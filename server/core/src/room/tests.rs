@@ -580,17 +580,17 @@ fn those_who_come_back_are_known_by_their_session_or_their_slot() {
     let mut call = call();
     let a = call.join("a");
     let join = |session, preferred| Join { session, preferred, ..host("x") };
-    assert!(!call.room.is_return(&join(None, None), call.now));
-    assert!(!call.room.is_return(&join(Some(Session::random()), None), call.now));
-    assert!(call.room.is_return(&join(Some(a.session), None), call.now), "a take-over");
-    assert!(call.room.is_return(&join(None, Some(3)), call.now), "as after a restart");
-    assert!(!call.room.is_return(&join(None, Some(0)), call.now), "it is taken");
-    assert!(!call.room.is_return(&join(None, Some(49)), call.now), "there is none");
+    assert_eq!(call.room.standing(&join(None, None), call.now), Standing::New);
+    assert_eq!(call.room.standing(&join(Some(Session::random()), None), call.now), Standing::New);
+    assert_eq!(call.room.standing(&join(Some(a.session), None), call.now), Standing::Proved, "a take-over");
+    assert_eq!(call.room.standing(&join(None, Some(3)), call.now), Standing::Wished, "as after a restart");
+    assert_eq!(call.room.standing(&join(None, Some(0)), call.now), Standing::New, "it is taken");
+    assert_eq!(call.room.standing(&join(None, Some(49)), call.now), Standing::New, "there is none");
     call.leave(&a, Departure::Broken);
-    assert!(call.room.is_return(&join(Some(a.session), None), call.now), "it is kept");
-    assert!(!call.room.is_return(&join(None, Some(0)), call.now), "for somebody else");
+    assert_eq!(call.room.standing(&join(Some(a.session), None), call.now), Standing::Proved, "it is kept");
+    assert_eq!(call.room.standing(&join(None, Some(0)), call.now), Standing::New, "for somebody else");
     call.now += KEPT;
-    assert!(!call.room.is_return(&join(Some(a.session), None), call.now));
+    assert_eq!(call.room.standing(&join(Some(a.session), None), call.now), Standing::New);
 }
 
 #[test]

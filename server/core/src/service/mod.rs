@@ -24,12 +24,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::access::{Access, Wish};
-use crate::fanout::Mosaic;
+use crate::fanout::{Mosaic, share};
 use crate::limits::CallLimits;
 use crate::lobby::{Lobby, OpenRoom, Stay};
 use crate::names::{ClientId, DisplayName, RoomId, Session};
 use crate::pool::{Pool, PoolError};
-use crate::room::{Gone, Join, Stamp, Ticket};
+use crate::room::{Gone, Join, Stamp, Standing, Ticket};
 use crate::seat::Seat;
 use caller::Caller;
 
@@ -86,7 +86,12 @@ impl Service {
         let join = application.join(caller, &room)?;
         let id = join.id.clone();
         let stay = self.lobby.enter(&room).map_err(status::too_many_rooms)?;
-        let is_welcome = || caller.peer.visit().join().is_ok();
+        let visit = caller.peer.visit();
+        let is_welcome = |standing| match standing {
+            Standing::Proved => true,
+            Standing::Wished => visit.join_by_wish().is_ok(),
+            Standing::New => visit.join().is_ok(),
+        };
         let seat = stay.seats.take(join, caller.peer.clone(), is_welcome).map_err(status::join)?;
         Ok((id, stay, seat))
     }
@@ -135,17 +140,22 @@ impl Service {
         stamp: Stamp,
         wanted: Wanted,
     ) -> Result<Result<(), PoolError>, Gone> {
-        // A camera that shows the same again costs a comparison.
-        let last = room.seats.last_frame(ticket).filter(|(last, _)| last == jpeg);
-        let mut pieces = last.map(|(_, pieces)| pieces).unwrap_or_default();
         let account = room.seats.account(ticket)?;
-        while let Some(missing) = room.seats.show(ticket, jpeg, stamp, &pieces)? {
+        // A camera that shows the same again costs a comparison. Another frame is copied out of its message, all of which
+        // it would keep otherwise, and nobody counts that.
+        let last = room.seats.last_frame(ticket).filter(|(last, _)| last == jpeg);
+        let (jpeg, mut pieces) = last.unwrap_or_else(|| (Bytes::copy_from_slice(jpeg), Vec::new()));
+        let most = |layout| share(layout, self.limits.max_mosaic_bytes);
+        while let Some(missing) = room.seats.show(ticket, &jpeg, stamp, &pieces)? {
             let spec = TileSpec { format: missing.format, fit: room.fit };
             let made = match wanted {
                 Wanted::Now => self.pool.tile(jpeg.clone(), spec, &account).await,
                 Wanted::Later => self.pool.receive(jpeg.clone(), spec, &account).await,
             };
             match made {
+                Ok(piece) if piece.tile().is_some_and(|tile| tile.compressed_len() > most(missing)) => {
+                    return Ok(Err(PoolError::TooLargeTile(most(missing))));
+                }
                 Ok(piece) => pieces.push(piece),
                 Err(error) => return Ok(Err(error)),
             }
