@@ -195,8 +195,8 @@ pub struct FrameLimits {
     #[arg(long, env = "TESSERA_MAX_REFUSALS", value_name = "N", default_value = "20", value_parser = count(1..=1_000_000))]
     pub max_refusals: u32,
 
-    /// Frames that are worked on at a time, one of each seat at most, and one more for whoever has had little done of late [default:
-    /// as many as processors]
+    /// Frames that are worked on at a time, one of each seat at most, and one more if not all are of one address [default: as
+    /// many as processors]
     #[arg(long, env = "TESSERA_DECODERS", value_name = "N", value_parser = count(1..=1024))]
     pub decoders: Option<u32>,
 }

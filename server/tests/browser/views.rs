@@ -145,10 +145,13 @@ async fn a_hostile_name_is_text_and_does_nothing() {
     page.run("window.before = document.title").await;
     let _eve = Native::show_as(&server, "eve", NAME, Look(1)).await;
     let name = serde_json::Value::from(NAME);
-    page.until(&format!("document.querySelector('[data-client-id=eve]').innerText.includes({name})")).await;
+    page.until(&format!("document.querySelector('[data-client-id=eve]')?.innerText.includes({name})")).await;
     page.until(&format!("document.querySelector('[data-client-id=eve]').ariaLabel.includes({name})")).await;
     page.until(&format!("document.getElementById('news').textContent.includes({name})")).await;
-    page.until("!document.querySelector('img, b') && document.title === window.before").await;
+    page.until(
+        "!document.querySelector('#tiles img, #tiles b, #news *') && document.title === window.before",
+    )
+    .await;
     page.close_without_complaint().await;
 }
 
