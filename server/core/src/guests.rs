@@ -76,6 +76,7 @@ struct Guest {
     /// Those that count, which the connections of a proxy do not.
     counted: usize,
     bytes: Arc<AtomicUsize>,
+    sent: Arc<AtomicUsize>,
     usage: Arc<Usage>,
 }
 
@@ -160,8 +161,9 @@ impl Guests {
         let guest = present.guests.entry(source).or_default();
         guest.visits += 1;
         guest.counted += usize::from(counts);
-        let (bytes, usage) = (Arc::clone(&guest.bytes), Arc::clone(&guest.usage));
-        Ok(Visit { guests: self.clone(), source, counts, bytes, usage, connection: None })
+        let (bytes, sent) = (Arc::clone(&guest.bytes), Arc::clone(&guest.sent));
+        let usage = Arc::clone(&guest.usage);
+        Ok(Visit { guests: self.clone(), source, counts, bytes, sent, usage, connection: None })
     }
 
     fn is_spared(&self, source: Source) -> bool {
@@ -183,6 +185,8 @@ pub(crate) struct Visit {
     counts: bool,
     /// Bytes that the address holds.
     bytes: Arc<AtomicUsize>,
+    /// Bytes that are on their way to the address.
+    sent: Arc<AtomicUsize>,
     /// What the address uses of the workers.
     usage: Arc<Usage>,
     /// A connection's share of all.
@@ -214,6 +218,16 @@ impl Visit {
     pub(crate) fn hold(self: &Arc<Self>) -> Holding {
         let share = self.guests.0.counters.add(|held| &mut held.bytes, 0);
         Holding { visit: Arc::clone(self), bytes: 0, share }
+    }
+
+    /// Bytes that are on their way to the guest, none so far.
+    pub(crate) fn send(self: &Arc<Self>) -> Sending {
+        Sending { visit: Arc::clone(self), bytes: 0 }
+    }
+
+    /// How many bytes the address may have, of those that it sends and of those that it is sent.
+    fn most_bytes(&self) -> usize {
+        if self.guests.is_spared(self.source) { usize::MAX } else { self.guests.0.caps.bytes_per_ip }
     }
 }
 
@@ -254,9 +268,7 @@ impl Holding {
 
     fn grow(&self, more: usize) -> Result<(), TooMuch> {
         let Inner { caps, bytes, .. } = &*self.visit.guests.0;
-        let most =
-            if self.visit.guests.is_spared(self.visit.source) { usize::MAX } else { caps.bytes_per_ip };
-        if !reserve(&self.visit.bytes, more, most) {
+        if !reserve(&self.visit.bytes, more, self.visit.most_bytes()) {
             return Err(TooMuch::ForAddress);
         }
         if !reserve(bytes, more, caps.bytes) {
@@ -275,6 +287,35 @@ impl Holding {
 impl Drop for Holding {
     fn drop(&mut self) {
         self.shrink(self.bytes);
+    }
+}
+
+/// Bytes of a message that a guest is sent, given back when this is dropped.
+///
+/// Many guests are sent the same bytes, which are counted for each: an address that takes what it is sent has little of
+/// that at a time, and one that does not would have the server keep a mosaic of its own for each of its streams.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    visit: Arc<Visit>,
+    bytes: usize,
+}
+
+impl Sending {
+    /// Whether the address may be sent one more message.
+    pub(crate) fn has_room(&self) -> bool {
+        self.visit.sent.load(Ordering::Acquire) < self.visit.most_bytes()
+    }
+
+    /// The guest is sent `bytes` now, and nothing else.
+    pub(crate) fn set(&mut self, bytes: usize) {
+        self.visit.sent.fetch_add(bytes, Ordering::AcqRel);
+        self.visit.sent.fetch_sub(std::mem::replace(&mut self.bytes, bytes), Ordering::AcqRel);
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }
 

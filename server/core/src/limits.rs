@@ -133,7 +133,7 @@ pub struct CallLimits {
     #[arg(long, env = "TESSERA_MAX_MESSAGE_BYTES", value_name = "BYTES", default_value = "8388608", value_parser = count(66_560..=268_435_456))]
     pub max_message_bytes: u32,
 
-    /// Bytes of a mosaic; a larger one ends the streams that should get it
+    /// Bytes of a mosaic; a tile has its share of them, and a frame that makes more is refused
     #[arg(long, env = "TESSERA_MAX_MOSAIC_BYTES", value_name = "BYTES", default_value = "4194304", value_parser = count(1024..=268_435_456))]
     pub max_mosaic_bytes: u32,
 
@@ -141,7 +141,7 @@ pub struct CallLimits {
     #[arg(long, env = "TESSERA_MAX_HELD_BYTES", value_name = "BYTES", default_value = "536870912", value_parser = count(1_048_576..=0xFFFF_FFFF))]
     pub max_held_bytes: u32,
 
-    /// And of one address (of IPv6: of one /64); this machine is spared
+    /// And of one address (of IPv6: of one /64), and as many of mosaics that it has not taken yet; this machine is spared
     #[arg(long, env = "TESSERA_MAX_HELD_BYTES_PER_IP", value_name = "BYTES", default_value = "67108864", value_parser = count(1_048_576..=0xFFFF_FFFF))]
     pub max_held_bytes_per_ip: u32,
 

@@ -179,14 +179,17 @@ impl Lobby {
     }
 }
 
-/// Sees to it that there may be one more room: one that stands empty goes before its time, the one that has longest.
+/// Sees to it that there may be one more room: one that stands empty goes before its time. First those that nobody can
+/// come back to, and of these the one that has stood empty longest.
 fn make_place(rooms: &mut HashMap<RoomId, Tenancy>, most: usize) -> Result<(), TooManyRooms> {
     if rooms.len() < most {
         return Ok(());
     }
-    let closing = rooms.iter().filter_map(|(id, tenancy)| Some((tenancy.closing.as_ref()?.at, id)));
-    let longest = closing.min_by_key(|(at, _)| *at).map(|(_, id)| id.clone()).ok_or(TooManyRooms(most))?;
-    rooms.remove(&longest);
+    let empty = rooms.iter().filter_map(|(id, tenancy)| {
+        Some((id, (tenancy.room.seats.is_to_be_found_again(), tenancy.closing.as_ref()?.at)))
+    });
+    let least = empty.min_by_key(|(_, worth)| *worth).map(|(id, _)| id.clone()).ok_or(TooManyRooms(most))?;
+    rooms.remove(&least);
     Ok(())
 }
 
@@ -284,6 +287,20 @@ mod tests {
         assert_eq!(lobby.enter(&id("d")).unwrap_err(), TooManyRooms(2));
         assert!(lobby.enter(&id("a")).is_ok(), "whoever joins a room that is there needs no new one");
         assert_eq!(rooms(&lobby), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_room_that_somebody_would_miss_makes_place_last() {
+        let lobby = lobby(2);
+        lobby.enter(&id("locked")).unwrap().seats.set_locked(true);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(lobby.enter(&id("flood 1")).unwrap());
+        drop(lobby.enter(&id("flood 2")).unwrap());
+        assert!(lobby.find(&id("locked")).is_some_and(|room| room.seats.is_locked()));
+        assert!(lobby.find(&id("flood 1")).is_none());
+        let _a = lobby.enter(&id("a")).unwrap();
+        let _b = lobby.enter(&id("b")).unwrap();
+        assert!(lobby.find(&id("locked")).is_none(), "better than to let nobody in");
     }
 
     #[tokio::test]

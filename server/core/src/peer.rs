@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::guests::{Holding, Visit};
+use crate::guests::{Holding, Sending, Visit};
 
 /// How much longer than until the ping a peer that lives can be silent: it answers that.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -121,6 +121,11 @@ impl Peer {
     /// Bytes that are to be held for it, none so far.
     pub(crate) fn hold(&self) -> Holding {
         self.visit.hold()
+    }
+
+    /// Bytes that are on their way to it, none so far.
+    pub(crate) fn send(&self) -> Sending {
+        self.visit.send()
     }
 
     /// Notes that bytes came.

@@ -235,6 +235,11 @@ impl Seats {
         self.lock().room.is_locked()
     }
 
+    /// Whether something of the room would be missed: a slot that is kept, or what a host has ruled.
+    pub(crate) fn is_to_be_found_again(&self) -> bool {
+        self.lock().room.is_to_be_found_again(now())
+    }
+
     /// Everything that a mosaic of this moment needs, and the slots that are stale now.
     pub(crate) fn snapshot(&self) -> (Snapshot, Vec<Slot>) {
         let state = self.lock();

@@ -215,6 +215,11 @@ impl Room {
         self.is_locked
     }
 
+    /// Whether something would be missed if the room were made anew.
+    pub(crate) fn is_to_be_found_again(&self, now: Instant) -> bool {
+        self.is_locked || !self.barred.is_empty() || self.seating.keeps_any(now)
+    }
+
     /// There is something new to see, to know, and perhaps to do.
     fn changed(&mut self, now: Instant) {
         self.layout_version += 1;

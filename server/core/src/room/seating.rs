@@ -77,6 +77,11 @@ impl Seating {
         })
     }
 
+    /// Whether a slot is kept for anybody.
+    pub(super) fn keeps_any(&self, now: Instant) -> bool {
+        self.places.iter().any(|place| matches!(place, Place::Kept { until, .. } if *until > now))
+    }
+
     /// Whether there is such a slot, taken by nobody and kept for nobody.
     pub(super) fn is_free(&self, slot: usize, now: Instant) -> bool {
         match self.places.get(slot) {

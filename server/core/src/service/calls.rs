@@ -196,10 +196,11 @@ impl StreamingService<FrameRequest> for Opening<'_> {
 
     fn call(&mut self, request: Request<Streaming<FrameRequest>>) -> Self::Future {
         ready(self.caller.take().ok_or_else(status::called_twice).map(|caller| {
+            let sending = caller.peer.send();
             let frames = frames::Frames::new(self.service.clone(), caller, request.into_inner());
-            *self.body = Some(Body::new(unfold(frames, async |mut frames| {
-                frames.next().await.map(|response| (response, frames))
-            })));
+            let messages =
+                unfold(frames, async |mut frames| frames.next().await.map(|response| (response, frames)));
+            *self.body = Some(Body::new(messages, sending));
             Response::new(empty())
         }))
     }
@@ -211,12 +212,13 @@ impl ServerStreamingService<WatchMosaicRequest> for Opening<'_> {
     type Future = Ready<Opened>;
 
     fn call(&mut self, request: Request<WatchMosaicRequest>) -> Self::Future {
-        let caller = self.caller.take().ok_or_else(status::called_twice);
-        let watch = caller.and_then(|caller| watch::Watch::new(self.service, caller, request.get_ref()));
+        let Some(caller) = self.caller.take() else { return ready(Err(status::called_twice())) };
+        let sending = caller.peer.send();
+        let watch = watch::Watch::new(self.service, caller, request.get_ref());
         ready(watch.map(|watch| {
-            *self.body = Some(Body::new(unfold(watch, async |mut watch| {
-                watch.next().await.map(|response| (response, watch))
-            })));
+            let messages =
+                unfold(watch, async |mut watch| watch.next().await.map(|response| (response, watch)));
+            *self.body = Some(Body::new(messages, sending));
             Response::new(empty())
         }))
     }

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
@@ -17,9 +18,11 @@ use futures_util::task::AtomicWaker;
 use http_body::Frame;
 use prost::encoding::{WireType, encode_key, encode_varint};
 use tessera_wire::FrameResponse;
+use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 use super::status;
+use crate::guests::Sending;
 
 /// The tag of `FrameResponse.frame_data`.
 const FRAME_DATA: u32 = 1;
@@ -70,24 +73,46 @@ fn prefix(length: usize) -> [u8; 5] {
     [0, a, b, c, d]
 }
 
+/// An address that has too much on its way already is looked at again after so long.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// The messages of one response, and at the end its status in the trailers.
 ///
 /// The next message is asked for when the transport has let go of the one before, which is when all of it is written.
 /// So a stream holds one message and no more, and the next one is of the moment in which it can go. Whoever collects
-/// what this gives would wait for ever.
+/// what this gives would wait for ever. All streams of one address hold no more than it may have: the next message of
+/// each waits until others are taken.
 pub(super) struct Body {
     messages: Pin<Box<dyn Stream<Item = Result<Message, Status>> + Send>>,
     /// What is left of the message that is being sent.
     pieces: array::IntoIter<Bytes, 3>,
     given: Arc<Given>,
+    /// Counts the message for its receiver's address.
+    sending: Sending,
+    /// Runs while that has no room.
+    pause: Option<Pin<Box<Sleep>>>,
     /// The trailers were given: nothing follows them.
     is_over: bool,
 }
 
 impl Body {
-    pub(super) fn new(messages: impl Stream<Item = Result<Message, Status>> + Send + 'static) -> Self {
+    pub(super) fn new(
+        messages: impl Stream<Item = Result<Message, Status>> + Send + 'static,
+        sending: Sending,
+    ) -> Self {
         let given = Arc::new(Given { count: AtomicUsize::new(0), waker: AtomicWaker::new() });
-        Self { messages: Box::pin(messages), pieces: Default::default(), given, is_over: false }
+        let (messages, pieces) = (Box::pin(messages), Default::default());
+        Self { messages, pieces, given, sending, pause: None, is_over: false }
+    }
+
+    /// Waits until the address of the receiver may be sent one more message.
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while !self.sending.has_room() {
+            let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(PAUSE)));
+            ready!(pause.as_mut().poll(context));
+            self.pause = None;
+        }
+        Poll::Ready(())
     }
 
     fn trailers(&mut self, status: &Status) -> Result<Frame<Bytes>, Status> {
@@ -115,8 +140,13 @@ impl http_body::Body for Body {
                 return Poll::Ready(None);
             }
             ready!(this.given.poll_gone(context));
+            this.sending.set(0);
+            ready!(this.poll_room(context));
             match ready!(this.messages.as_mut().poll_next(context)) {
-                Some(Ok(Message(pieces))) => this.pieces = pieces.into_iter(),
+                Some(Ok(Message(pieces))) => {
+                    this.sending.set(pieces.iter().map(Bytes::len).sum());
+                    this.pieces = pieces.into_iter();
+                }
                 Some(Err(status)) => return Poll::Ready(Some(this.trailers(&status))),
                 None => return Poll::Ready(Some(this.trailers(&status::done()))),
             }
@@ -188,6 +218,10 @@ mod tests {
     use tonic::Code;
 
     use super::*;
+    use crate::counters::Counters;
+    use crate::guests::{Guests, Visit};
+    use crate::limits::Limits;
+    use crate::peer::Peer;
 
     /// Notes whether it was woken.
     #[derive(Default)]
@@ -197,6 +231,11 @@ mod tests {
         fn wake(self: Arc<Self>) {
             self.0.store(true, Ordering::Release);
         }
+    }
+
+    fn body(messages: impl Stream<Item = Result<Message, Status>> + Send + 'static) -> Body {
+        let peer = Peer::new(([127, 0, 0, 1], 1).into(), std::time::Instant::now());
+        Body::new(messages, peer.send())
     }
 
     fn poll(body: &mut Body) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
@@ -233,7 +272,7 @@ mod tests {
     fn a_body_gives_the_very_memory_of_its_messages() {
         let shared = Bytes::from(vec![7; 1000]);
         let message = || Ok(Message::whole(shared.clone()));
-        let mut bodies = [Body::new(iter([message()])), Body::new(iter([message()]))];
+        let mut bodies = [body(iter([message()])), body(iter([message()]))];
         for body in &mut bodies {
             assert_eq!(data(body).as_ptr(), shared.as_ptr());
         }
@@ -243,7 +282,7 @@ mod tests {
     fn the_next_message_is_made_when_the_transport_has_let_go_of_the_one_before() {
         let made = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&made);
-        let mut body = Body::new(iter(0..3).map(move |_| {
+        let mut body = body(iter(0..3).map(move |_| {
             counted.fetch_add(1, Ordering::AcqRel);
             Ok(Message::around(5, Bytes::from_static(b"whole"), Vec::new()))
         }));
@@ -264,16 +303,37 @@ mod tests {
         assert_eq!(made.load(Ordering::Acquire), 2);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_takes_nothing_is_not_sent_more_than_it_may_have() {
+        const MOST: u32 = 2000;
+        let mut limits = Limits::default();
+        limits.calls.max_held_bytes_per_ip = MOST;
+        let guests = Guests::new(&limits, Counters::default());
+        let [here, there] =
+            [9, 10].map(|host| Arc::new(guests.connect([203, 0, 113, host].into(), false).unwrap()));
+        let body = |visit: &Arc<Visit>| {
+            let message = || Ok(Message::whole(vec![7; 1000].into()));
+            Body::new(iter([message(), message()]), visit.send())
+        };
+        let [mut first, mut second, mut third] = [(); 3].map(|()| body(&here));
+        let _untaken = [data(&mut first), data(&mut second)];
+        assert!(poll(&mut third).is_pending());
+        data(&mut body(&there));
+        drop(first);
+        sleep(PAUSE).await;
+        data(&mut third);
+    }
+
     #[test]
     fn the_status_comes_in_the_trailers_as_tonic_writes_it() {
-        let done = trailers(Body::new(iter([])));
+        let done = trailers(body(iter([])));
         assert_eq!((&done["grpc-status"], done.len()), (&"0".parse().unwrap(), 1));
 
         let status =
             Status::with_details(Code::Aborted, "100 % \u{e4}ndern\n", Bytes::from_static(b"\0\xff"));
         let mut expected = HeaderMap::new();
         status.add_header(&mut expected).unwrap();
-        let failed = trailers(Body::new(iter([Err(status)])));
+        let failed = trailers(body(iter([Err(status)])));
         assert_eq!(failed, expected);
         assert_eq!(failed["grpc-message"], "100%20%25%20%C3%A4ndern%0A");
         assert_eq!(failed["grpc-status-details-bin"], "AP8");
