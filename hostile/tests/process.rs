@@ -178,12 +178,12 @@ async fn who_sends_large_frames_leaves_no_memory_behind() {
     let server = anywhere(&[]).await;
     let memory = || server.id().usage().unwrap().memory;
     let frame = jpeg::large();
-    let show = async |guests: usize| {
+    let show = async |who: &str, guests: usize| {
         let guests = (0..guests).map(async |n| {
             // Each from its own address, or there would be too many bytes for one.
             let target = Target::from_address(server.address(), n as u32 + 2);
             let guest = Guest::connect(target).await.unwrap();
-            let (mut frames, _) = guest.join(guest::hello(&format!("large {n}"))).await.unwrap();
+            let (mut frames, _) = guest.join(guest::hello(&format!("{who} {n}"))).await.unwrap();
             assert_eq!(frames.show(frame.clone()).await.unwrap().refusal, None);
             frames
         });
@@ -191,9 +191,9 @@ async fn who_sends_large_frames_leaves_no_memory_behind() {
         drop(present);
     };
     // As many as are worked on at a time.
-    show(std::thread::available_parallelism().map_or(1, usize::from) + 1).await;
+    show("first", std::thread::available_parallelism().map_or(1, usize::from) + 1).await;
     let before = memory();
-    show(GUESTS).await;
+    show("later", GUESTS).await;
     let back = async {
         while memory() > before + MORE {
             tokio::time::sleep(Duration::from_millis(20)).await;
