@@ -48,9 +48,11 @@ async fn silent_connections_over_the_limit_are_closed_at_once_and_the_others_in_
     STAGE
         .row(async |stage| {
             let before = stage.counters().held().connections;
-            let mut sockets = swarm::connections(stage.target(), 200).await.unwrap();
             // On a busy machine the first are closed before the last are there.
-            within(stage.counters().wait_for(|held| held.connections >= before + CONNECTIONS / 2)).await;
+            let many = stage.counters().wait_for(|held| held.connections >= before + CONNECTIONS / 2);
+            let (sockets, _) =
+                within(async { tokio::join!(swarm::connections(stage.target(), 200), many) }).await;
+            let mut sockets = sockets.unwrap();
             // One more may be seen before it is closed.
             let over = stage.counters().wait_for(|held| held.connections > before + CONNECTIONS + 1);
             let all_closed = timeout(CLOSED, join_all(sockets.iter_mut().map(slow::closed)));
