@@ -33,6 +33,8 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_FRAME_SIZE: u32 = 1 << 20;
 /// The port of a server that was told nothing.
 const DEFAULT_PORT: u16 = 50051;
+/// The port that an address of the web leaves out (RFC 9110 section 4.2.2): whoever takes the page's means this.
+const HTTPS_PORT: u16 = 443;
 
 /// The address of a server, `http://HOST:PORT` or `https://HOST:PORT`, how it is known for the right one, and what
 /// lets us in there.
@@ -213,7 +215,8 @@ impl FromStr for ServerAddress {
         match uri.port_u16() {
             Some(1..) if named && bare => Ok(Self { uri, trust: Arc::default(), token: None }),
             None if named && bare && !authority.ends_with(':') => {
-                format!("{scheme}://{authority}:{DEFAULT_PORT}").parse()
+                let port = if scheme == "https" { HTTPS_PORT } else { DEFAULT_PORT };
+                format!("{scheme}://{authority}:{port}").parse()
             }
             _ => Err(AddressError::Form),
         }
@@ -239,7 +242,7 @@ mod tests {
         for text in ["http://example.org:50051", "example.org:50051", "example.org", "HTTP://example.org/"] {
             assert_eq!(read(text).as_deref(), Ok("http://example.org:50051"), "{text}");
         }
-        assert_eq!(read("HTTPS://example.org/").as_deref(), Ok("https://example.org:50051"));
+        assert_eq!(read("HTTPS://example.org/").as_deref(), Ok("https://example.org:443"));
         assert_eq!(read("https://[::1]:443").as_deref(), Ok("https://[::1]:443"));
         assert_eq!(read("[::1]:7").as_deref(), Ok("http://[::1]:7"));
         assert_eq!(read("127.0.0.1:50051").as_deref(), Ok(ServerAddress::default().to_string().as_str()));
