@@ -290,6 +290,8 @@ impl Call {
 
     fn end(&mut self, ending: Ending, now: Now) -> Vec<Effect> {
         match failure(ending, self.state == State::Live) {
+            // Whoever was in has a seat that is kept, or will find one: others who came back first make place again.
+            Some(Failure::Full(_)) if self.was_live => self.lose(now),
             Some(failure) => self.stop(State::Failed(failure)),
             None => self.lose(now),
         }

@@ -94,7 +94,6 @@ fn a_join_without_an_answer_is_tried_again() {
 fn what_trying_again_cannot_mend_fails_in_its_own_words() {
     for (code, failure) in [
         (Code::AlreadyExists, Failure::IdTaken),
-        (Code::ResourceExhausted, Failure::Full("words".into())),
         (Code::Aborted, Failure::TakenOver),
         (Code::Unauthenticated, Failure::Stranger("words".into())),
         (Code::PermissionDenied, Failure::Removed),
@@ -107,6 +106,25 @@ fn what_trying_again_cannot_mend_fails_in_its_own_words() {
         // And somebody may come again.
         assert_eq!(call.handle(Event::Join(entry(), None), at(600)), [Effect::Open(entry(), None)]);
     }
+}
+
+#[test]
+fn a_room_that_is_full_is_final_for_who_comes_and_not_for_who_comes_back() {
+    let mut call = Call::default();
+    call.handle(Event::Join(entry(), None), at(0));
+    assert_eq!(call.handle(ended(Code::ResourceExhausted), at(100)), [Effect::Close]);
+    assert_eq!(call.state(), &State::Failed(Failure::Full("words".into())));
+
+    let mut call = live();
+    call.handle(ended(Code::Unavailable), at(1_000));
+    call.handle(Event::TryNow, at(1_001));
+    assert_eq!(
+        call.handle(ended(Code::ResourceExhausted), at(1_100)),
+        [Effect::Close],
+        "it is not forgotten"
+    );
+    assert_eq!(call.state(), &State::Reconnecting);
+    assert!(call.alarm().is_some());
 }
 
 #[test]
