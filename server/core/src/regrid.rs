@@ -1,23 +1,25 @@
 //! Tiles anew when the grid changes: for everybody who says nothing meanwhile, from the last good frame.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tessera_mosaic::{Fit, TileSpec};
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 use tracing::{error, info};
 
 use crate::pool::Pool;
 use crate::room::Missing;
 use crate::seat::Seats;
-use crate::usage::Account;
+
+/// The next grid waits so long for a tile, and comes without it then: whoever sends what takes long to make holds nobody
+/// up.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Watches over the grid of one room, for ever. The old grid is served until the new one lacks nothing.
 pub(crate) async fn regrid(seats: Arc<Seats>, pool: Arc<Pool>, fit: Fit) {
     let mut plans = seats.plans();
     let mut side = seats.layout().grid.side();
-    // Whoever has the grid change is not the one whose tile is made anew: it is the room's work.
-    let account = Account::default();
     loop {
         // What happens from here on wakes us again.
         plans.borrow_and_update();
@@ -27,7 +29,7 @@ pub(crate) async fn regrid(seats: Arc<Seats>, pool: Arc<Pool>, fit: Fit) {
             info!("the grid is {shown}x{shown} now");
         }
         if !missing.is_empty() {
-            let remade = missing.into_iter().map(|missing| remake(&seats, &pool, fit, missing, &account));
+            let remade = missing.into_iter().map(|missing| remake(&seats, &pool, fit, missing));
             join_all(remade).await;
             continue;
         }
@@ -45,17 +47,21 @@ pub(crate) async fn regrid(seats: Arc<Seats>, pool: Arc<Pool>, fit: Fit) {
     }
 }
 
-async fn remake(seats: &Seats, pool: &Pool, fit: Fit, missing: Missing, account: &Account) {
+/// Its sender pays for it: whoever sends frames that take long has them made anew behind everybody else's.
+async fn remake(seats: &Seats, pool: &Pool, fit: Fit, missing: Missing) {
+    // Who has left needs no tile.
+    let Ok(account) = seats.account(missing.ticket) else { return };
     let spec = TileSpec { format: missing.format, fit };
-    let made = pool.tile(missing.jpeg.clone(), spec, account).await;
-    let made =
-        made.inspect_err(|error| error!(%error, "a frame that was good makes no tile for the new grid"));
-    seats.remade(&missing, made.ok());
+    let made = timeout(PATIENCE, pool.tile(missing.jpeg.clone(), spec, &account)).await;
+    let made = made.ok().and_then(|made| {
+        made.inspect_err(|error| error!(%error, "a frame that was good makes no tile for the new grid")).ok()
+    });
+    seats.remade(&missing, made);
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use tessera_mosaic::{Canvas, Grid, Layout, Picture, Quality, TileFormat, TileSize, encode_jpeg};
     use tokio_util::task::AbortOnDropHandle;
@@ -65,10 +71,11 @@ mod tests {
     use crate::peer::Peer;
     use crate::room::{Join, Stamp};
     use crate::seat::Seat;
+    use crate::usage::Account;
 
     fn sit(seats: &Arc<Seats>, id: &str) -> Seat {
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
-        seats.take(Join::of(id), peer, |_| true).unwrap()
+        seats.take(Join::of(id), peer).unwrap()
     }
 
     async fn until(seats: &Seats, side: u32) {
@@ -106,6 +113,10 @@ mod tests {
         let (snapshot, _) = seats.snapshot();
         let shown = snapshot.places.iter().map(|place| place.shown.unwrap().sequence);
         let tiles = snapshot.pieces.iter().map(|piece| piece.as_ref().unwrap().format());
+        for seat in &four {
+            let account = seats.account(seat.ticket()).unwrap();
+            assert!(account.of_late(Instant::now()) > Duration::ZERO, "who sends it pays for it");
+        }
         let shown: Vec<_> = shown.zip(tiles).collect();
         assert_eq!(shown, [1, 2, 3, 4].map(|sequence| (sequence, format)));
     }
