@@ -161,3 +161,41 @@ impl Fanout {
 
 /// More than the splice writes beyond its end.
 const SPARE: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tessera_mosaic::{Canvas, Grid, Picture, Quality, TileFormat, TileSize, encode_jpeg};
+
+    use super::*;
+    use crate::limits::Limits;
+    use crate::peer::Peer;
+    use crate::room::{Join, Stamp};
+    use crate::service::envelope;
+    use crate::usage::Account;
+
+    #[tokio::test]
+    async fn a_tile_that_is_made_late_and_is_over_its_share_is_black() {
+        const LIMIT: u32 = 8192;
+        let format =
+            TileFormat { size: TileSize::new(160, 128).unwrap(), quality: Quality::new(85).unwrap() };
+        let layout = Layout { grid: Grid::new(2).unwrap(), format };
+        let seats = Seats::of(Canvas::new(layout));
+        let pool = Arc::new(Pool::new(&Limits::default().frames));
+        let fanout = |limit| Fanout::new(Arc::clone(&seats), Arc::clone(&pool), envelope, limit);
+        let black = fanout(LIMIT).newest().await.jpeg();
+
+        let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
+        let seat = seats.take(Join::of("noise"), peer).unwrap();
+        let noise = (0..300 * 200_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let picture = Picture::from_gray(300, 200, noise).unwrap();
+        let jpeg = encode_jpeg(&picture, Quality::new(90).unwrap()).into();
+        let spec = TileSpec { format, fit: Fit::Contain };
+        let piece = pool.receive(Clone::clone(&jpeg), spec, &Account::default()).await.unwrap();
+        assert!(piece.is_pending());
+        assert_eq!(seats.show(seat.ticket(), &jpeg, Stamp::default(), &[piece]).unwrap(), None);
+        assert_eq!(fanout(LIMIT).newest().await.jpeg(), black);
+        assert!(fanout(1 << 20).newest().await.jpeg().len() > LIMIT as usize);
+    }
+}

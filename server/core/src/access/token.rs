@@ -217,6 +217,16 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_ends_beyond_what_a_clock_can_show_is_good_and_not_looked_at_without_a_rest() {
+        let now = SystemTime::now();
+        for exp in [u64::MAX, i64::MAX as u64, 1 << 40] {
+            let claims = Claims { exp, ..claims(now) };
+            assert_eq!(claims.check_time(now), Ok(()));
+            assert!(claims.time_left(now) > Duration::from_hours(24), "{exp}");
+        }
+    }
+
+    #[test]
     fn a_token_says_what_it_was_made_to_say() {
         let key = Key::new(vec![7; 32]);
         let who = ClientId::new("anna").unwrap();

@@ -77,6 +77,20 @@ async fn a_frame_that_is_replaced_before_a_mosaic_takes_it_is_never_made_a_tile(
 }
 
 #[tokio::test]
+async fn a_frame_that_is_kept_does_not_keep_the_message_that_it_came_in() {
+    let call = Call::new();
+    let picture = Picture::from_gray(300, 200, vec![100; 300 * 200]).unwrap();
+    let jpeg = encode_jpeg(&picture, Quality::new(90).unwrap());
+    let message = Bytes::from([&jpeg[..], &[0; 1 << 20]].concat());
+    let request = FrameRequest { frame_data: message.slice(..jpeg.len()), ..FrameRequest::default() };
+    let ticket = call.seat.ticket();
+    let taken = call.service.take_in(&call.room, ticket, request, Wanted::Later, || Ok(true)).await;
+    assert!(matches!(taken, Ok(Taken::Used)));
+    assert_eq!(call.room.seats.last_frame(ticket).unwrap().0, jpeg);
+    assert!(message.is_unique());
+}
+
+#[tokio::test]
 async fn a_frame_that_is_answered_with_its_mosaic_is_made_a_tile_at_once() {
     assert!(!Call::new().send(100, Wanted::Now).await.is_pending());
 }
