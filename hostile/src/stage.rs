@@ -40,6 +40,7 @@ pub const FLAGS: &[&str] = &[
     "--stop-timeout=2s",
     "--max-held-bytes-per-ip=16777216",
     "--max-rooms=20",
+    "--max-rooms-per-ip=10",
     "--max-viewers=60",
 ];
 

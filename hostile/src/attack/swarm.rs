@@ -4,10 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tessera_wire::{FrameRequest, Seat, WatchMosaicRequest};
+use tessera_wire::{FrameRequest, FrameResponse, Seat, WatchMosaicRequest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tonic::{Code, Status};
+use tonic::{Code, Status, Streaming};
 
 use crate::guest::{self, Guest};
 use crate::target::Target;
@@ -54,19 +54,20 @@ pub async fn come_and_go(target: Target, who: &str, count: usize) -> Result<(usi
     Ok((joined, refused))
 }
 
-/// Joins so many rooms, and stays; what was answered to each.
+/// Joins so many rooms; what was answered to each, which is left by dropping it.
 ///
 /// # Errors
 ///
 /// When there is no connection.
-pub async fn rooms(target: Target, count: usize) -> Result<Vec<Result<(), Code>>, Status> {
+pub async fn rooms(
+    target: Target,
+    count: usize,
+) -> Result<Vec<Result<Streaming<FrameResponse>, Code>>, Status> {
     let guest = Guest::connect(target).await?;
-    let mut standing = Vec::new();
     let mut answers = Vec::new();
     for n in 0..count {
         let request = WatchMosaicRequest { room: format!("room {n}"), ..Default::default() };
-        let answer = guest.watch(request).await.map(|stream| standing.push(stream));
-        answers.push(answer.map_err(|status| status.code()));
+        answers.push(guest.watch(request).await.map_err(|status| status.code()));
     }
     Ok(answers)
 }
