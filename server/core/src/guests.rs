@@ -1,7 +1,7 @@
 //! Who is here by address, and what each address has of the server.
 //!
-//! An address is known as long as it has something: a connection, or a request that a proxy handed on; and some seconds
-//! more, as long as what it used of the workers is not forgotten. Nobody gains by coming anew.
+//! An address is known as long as it has something: a connection, a request that a proxy handed on, a room; and as long as
+//! what it used of the workers is not forgotten. Nobody gains by coming anew.
 
 mod rate;
 mod source;
@@ -16,7 +16,7 @@ use crate::counters::{Counters, Share};
 use crate::limits::Limits;
 use crate::usage::Usage;
 use rate::Rate;
-use source::Source;
+pub(crate) use source::Source;
 
 /// From so many addresses on it is looked which of them can be forgotten.
 const MANY: usize = 1024;
@@ -47,6 +47,8 @@ struct Caps {
     connections_per_ip: usize,
     bytes: usize,
     bytes_per_ip: usize,
+    places_per_ip: usize,
+    rooms_per_ip: usize,
     spares_loopback: bool,
 }
 
@@ -62,7 +64,7 @@ impl Present {
     /// Forgets who has left, now and then, so that it costs each visit a constant.
     fn forget(&mut self, now: Instant) {
         if self.guests.len() >= self.look_at.max(MANY) {
-            self.guests.retain(|_, guest| guest.visits > 0 || !guest.usage.is_nothing(now));
+            self.guests.retain(|_, guest| guest.visits > 0 || !guest.has.is_nothing(now));
             self.look_at = 2 * self.guests.len();
         }
     }
@@ -75,9 +77,30 @@ struct Guest {
     visits: usize,
     /// Those that count, which the connections of a proxy do not.
     counted: usize,
-    bytes: Arc<AtomicUsize>,
-    sent: Arc<AtomicUsize>,
+    has: Arc<Has>,
+}
+
+/// What an address has beside its visits.
+#[derive(Debug, Default)]
+struct Has {
+    /// Bytes that are held for it.
+    bytes: AtomicUsize,
+    /// Bytes that are on their way to it.
+    sent: AtomicUsize,
+    /// Seats and spectators.
+    places: AtomicUsize,
+    /// Rooms that somebody of it is in, or was the last to leave.
+    rooms: AtomicUsize,
+    /// What it uses of the workers.
     usage: Arc<Usage>,
+}
+
+impl Has {
+    /// Whether nothing is lost if it is forgotten while nobody of the address is here.
+    fn is_nothing(&self, now: Instant) -> bool {
+        let is_none = |count: &AtomicUsize| count.load(Ordering::Acquire) == 0;
+        is_none(&self.places) && is_none(&self.rooms) && self.usage.is_nothing(now)
+    }
 }
 
 /// Why there is no place for a connection or a request.
@@ -107,9 +130,24 @@ pub(crate) enum TooMuch {
     ForAddress,
 }
 
+/// An address has as many seats and spectators as it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "your address has {0} seats and spectators on this server, which is the most that one may have: try again when one \
+     of them has left"
+)]
+pub(crate) struct TooManyPlaces(usize);
+
+/// An address is in as many rooms as it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "your address is in {0} rooms of this server, which is the most that one may be in: join one of them, or leave one"
+)]
+pub(crate) struct InTooManyRooms(usize);
+
 impl Guests {
     pub(crate) fn new(limits: &Limits, counters: Counters) -> Self {
-        let (connections, calls) = (&limits.connections, &limits.calls);
+        let Limits { connections, calls, rooms, .. } = limits;
         let spares_loopback = !connections.limit_loopback;
         Self(Arc::new(Inner {
             caps: Caps {
@@ -117,6 +155,8 @@ impl Guests {
                 connections_per_ip: connections.max_connections_per_ip as usize,
                 bytes: calls.max_held_bytes as usize,
                 bytes_per_ip: calls.max_held_bytes_per_ip as usize,
+                places_per_ip: rooms.max_places_per_ip as usize,
+                rooms_per_ip: rooms.max_rooms_per_ip as usize,
                 spares_loopback,
             },
             counters,
@@ -161,9 +201,8 @@ impl Guests {
         let guest = present.guests.entry(source).or_default();
         guest.visits += 1;
         guest.counted += usize::from(counts);
-        let (bytes, sent) = (Arc::clone(&guest.bytes), Arc::clone(&guest.sent));
-        let usage = Arc::clone(&guest.usage);
-        Ok(Visit { guests: self.clone(), source, counts, bytes, sent, usage, connection: None })
+        let has = Arc::clone(&guest.has);
+        Ok(Visit { guests: self.clone(), source, counts, has, connection: None })
     }
 
     fn is_spared(&self, source: Source) -> bool {
@@ -183,12 +222,7 @@ pub(crate) struct Visit {
     source: Source,
     /// Whether it is one of those that the address may have.
     counts: bool,
-    /// Bytes that the address holds.
-    bytes: Arc<AtomicUsize>,
-    /// Bytes that are on their way to the address.
-    sent: Arc<AtomicUsize>,
-    /// What the address uses of the workers.
-    usage: Arc<Usage>,
+    has: Arc<Has>,
     /// A connection's share of all.
     connection: Option<Share>,
 }
@@ -211,7 +245,34 @@ impl Visit {
 
     /// What the guest's address uses of the workers.
     pub(crate) fn usage(&self) -> Arc<Usage> {
-        Arc::clone(&self.usage)
+        Arc::clone(&self.has.usage)
+    }
+
+    /// Counts a seat or a spectator, if the address may have one more.
+    pub(crate) fn take_place(&self) -> Result<Counted, TooManyPlaces> {
+        let most = self.most(self.guests.0.caps.places_per_ip);
+        self.count(|has| &has.places, most).ok_or(TooManyPlaces(most))
+    }
+
+    /// Counts a room, if the address may be in one more.
+    pub(crate) fn enter_room(&self) -> Result<Counted, InTooManyRooms> {
+        let most = self.most(self.guests.0.caps.rooms_per_ip);
+        self.count(|has| &has.rooms, most).ok_or(InTooManyRooms(most))
+    }
+
+    /// Counts a room that counts for the address already, until that ends.
+    pub(crate) fn stay_in_room(&self) -> Counted {
+        self.has.rooms.fetch_add(1, Ordering::AcqRel);
+        Counted { has: Arc::clone(&self.has), of: |has| &has.rooms }
+    }
+
+    fn count(&self, of: fn(&Has) -> &AtomicUsize, most: usize) -> Option<Counted> {
+        reserve(of(&self.has), 1, most).then(|| Counted { has: Arc::clone(&self.has), of })
+    }
+
+    /// Where it is from.
+    pub(crate) fn source(&self) -> Source {
+        self.source
     }
 
     /// Bytes that are to be held for the guest, none so far.
@@ -227,7 +288,12 @@ impl Visit {
 
     /// How many bytes the address may have, of those that it sends and of those that it is sent.
     fn most_bytes(&self) -> usize {
-        if self.guests.is_spared(self.source) { usize::MAX } else { self.guests.0.caps.bytes_per_ip }
+        self.most(self.guests.0.caps.bytes_per_ip)
+    }
+
+    /// How many the address may have, where others may have `cap`.
+    fn most(&self, cap: usize) -> usize {
+        if self.guests.is_spared(self.source) { usize::MAX } else { cap }
     }
 }
 
@@ -238,10 +304,23 @@ impl Drop for Visit {
         if let Some(guest) = present.guests.get_mut(&self.source) {
             guest.visits -= 1;
             guest.counted -= usize::from(self.counts);
-            if guest.visits == 0 && guest.usage.is_nothing(Instant::now()) {
+            if guest.visits == 0 && guest.has.is_nothing(Instant::now()) {
                 present.guests.remove(&self.source);
             }
         }
+    }
+}
+
+/// Something that an address has, counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    has: Arc<Has>,
+    of: fn(&Has) -> &AtomicUsize,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.of)(&self.has).fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -268,18 +347,19 @@ impl Holding {
 
     fn grow(&self, more: usize) -> Result<(), TooMuch> {
         let Inner { caps, bytes, .. } = &*self.visit.guests.0;
-        if !reserve(&self.visit.bytes, more, self.visit.most_bytes()) {
+        let of_address = &self.visit.has.bytes;
+        if !reserve(of_address, more, self.visit.most_bytes()) {
             return Err(TooMuch::ForAddress);
         }
         if !reserve(bytes, more, caps.bytes) {
-            self.visit.bytes.fetch_sub(more, Ordering::AcqRel);
+            of_address.fetch_sub(more, Ordering::AcqRel);
             return Err(TooMuch::InAll);
         }
         Ok(())
     }
 
     fn shrink(&self, less: usize) {
-        self.visit.bytes.fetch_sub(less, Ordering::AcqRel);
+        self.visit.has.bytes.fetch_sub(less, Ordering::AcqRel);
         self.visit.guests.0.bytes.fetch_sub(less, Ordering::AcqRel);
     }
 }
@@ -303,13 +383,14 @@ pub(crate) struct Sending {
 impl Sending {
     /// Whether the address may be sent one more message.
     pub(crate) fn has_room(&self) -> bool {
-        self.visit.sent.load(Ordering::Acquire) < self.visit.most_bytes()
+        self.visit.has.sent.load(Ordering::Acquire) < self.visit.most_bytes()
     }
 
     /// The guest is sent `bytes` now, and nothing else.
     pub(crate) fn set(&mut self, bytes: usize) {
-        self.visit.sent.fetch_add(bytes, Ordering::AcqRel);
-        self.visit.sent.fetch_sub(std::mem::replace(&mut self.bytes, bytes), Ordering::AcqRel);
+        let sent = &self.visit.has.sent;
+        sent.fetch_add(bytes, Ordering::AcqRel);
+        sent.fetch_sub(std::mem::replace(&mut self.bytes, bytes), Ordering::AcqRel);
     }
 }
 

@@ -216,6 +216,14 @@ pub struct RoomLimits {
     /// Spectators of a room
     #[arg(long, env = "TESSERA_MAX_VIEWERS", value_name = "N", default_value = "200", value_parser = count(1..=1_000_000))]
     pub max_viewers: u32,
+
+    /// Rooms that guests of one address (of IPv6: of one /64) are in, or were the last to leave; this machine is spared
+    #[arg(long, env = "TESSERA_MAX_ROOMS_PER_IP", value_name = "N", default_value = "20", value_parser = count(1..=100_000))]
+    pub max_rooms_per_ip: u32,
+
+    /// Seats and spectators of one address (of IPv6: of one /64) in all rooms; this machine is spared
+    #[arg(long, env = "TESSERA_MAX_PLACES_PER_IP", value_name = "N", default_value = "256", value_parser = count(1..=1_000_000))]
+    pub max_places_per_ip: u32,
 }
 
 impl From<&FrameLimits> for tessera_mosaic::Limits {

@@ -18,7 +18,7 @@ use crate::names::{ClientId, DisplayName, Session};
 use crate::piece::Piece;
 use growth::Growth;
 pub(crate) use joining::{Departure, Join, JoinError, Standing};
-use occupant::{Coming, Frame, Occupant, Shown};
+use occupant::{Coming, Former, Frame, Occupant, Shown};
 use seating::Seating;
 
 /// How long a slot is kept for somebody whose connection broke.
@@ -63,6 +63,8 @@ pub(crate) struct Room {
     growth: Growth,
     /// Up to here, `clientK` gets slot K - 1.
     smallest: Grid,
+    /// When the first seat was taken.
+    opened: Option<Instant>,
     occupants: Vec<Occupant>,
     departed: VecDeque<ClientId>,
     /// Whose seat a host ended: they stay out.
@@ -159,6 +161,7 @@ impl Room {
             seating: Seating::new(),
             growth: Growth::new(canvas),
             smallest: canvas.smallest(),
+            opened: None,
             occupants: Vec::new(),
             departed: VecDeque::new(),
             barred: VecDeque::new(),
@@ -428,6 +431,13 @@ impl Room {
 
     fn occupant(&mut self, ticket: Ticket) -> Result<&mut Occupant, Gone> {
         self.occupants.iter_mut().find(|o| o.ticket == ticket).ok_or(Gone)
+    }
+
+    /// Where somebody sits whose seat this session proves, or would if nobody had come by the id alone.
+    fn position_of_bearer(&self, session: &Session, now: Instant) -> Option<usize> {
+        let is_former = |former: &Former| former.until > now && session.proves(&former.session);
+        self.position_by_session(session)
+            .or_else(|| self.occupants.iter().position(|o| o.former.as_ref().is_some_and(is_former)))
     }
 
     fn position_by_session(&self, session: &Session) -> Option<usize> {

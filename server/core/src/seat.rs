@@ -13,6 +13,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tracing::info;
 
 use crate::counters::{Counters, Share};
+use crate::guests::{Counted, Visit};
 use crate::limits::CallLimits;
 use crate::names::{ClientId, RoomId, Session};
 use crate::pace::{Pace, Verdict};
@@ -54,6 +55,8 @@ struct Hold {
     /// Of its pushes.
     pace: Pace,
     account: Account,
+    /// Counts the seat for an address.
+    place: Arc<Counted>,
 }
 
 /// Why a hold was ended by the server.
@@ -87,18 +90,11 @@ impl Seats {
         Self::new(RoomId::main(), room, limits.calls, Counters::default())
     }
 
-    /// Takes a seat, which is held until the [`Seat`] is dropped, if `is_welcome` says so.
-    pub(crate) fn take(
-        self: &Arc<Self>,
-        join: Join,
-        peer: Peer,
-        is_welcome: impl FnOnce(Standing) -> bool,
-    ) -> Result<Seat, JoinError> {
+    /// Takes a seat, which is held until the [`Seat`] is dropped.
+    pub(crate) fn take(self: &Arc<Self>, join: Join, peer: Peer) -> Result<Seat, JoinError> {
         let (id, is_host) = (join.id.clone(), join.is_host);
         let (seat, attendance) = self.change(|state| {
-            if !is_welcome(state.room.standing(&join, now())) {
-                return Err(JoinError::TooMany);
-            }
+            let place = state.place(state.room.standing(&join, now()), peer.visit())?;
             let joined = state.room.join(join, Session::random(), now())?;
             if let Some(replaced) = joined.replaced {
                 state.end(replaced, End::TakenOver);
@@ -106,7 +102,8 @@ impl Seats {
             let (end, ended) = watch::channel(None);
             let pace = Pace::new(&self.limits);
             let account = Account::new(peer.visit().usage());
-            state.holds.insert(joined.ticket, Hold { end, work: Arc::default(), pace, account });
+            let hold = Hold { end, work: Arc::default(), pace, account, place };
+            state.holds.insert(joined.ticket, hold);
             let seat = Seat {
                 seats: Arc::clone(self),
                 ticket: joined.ticket,
@@ -118,7 +115,7 @@ impl Seats {
                 departure: None,
                 _counted: self.counters.add(|held| &mut held.seats, 1),
             };
-            Ok((seat, state.room.attendance()))
+            Ok::<_, JoinError>((seat, state.room.attendance()))
         })?;
         self.log("connected", &id, &seat, &attendance);
         Ok(seat)
@@ -300,6 +297,23 @@ impl Seats {
 }
 
 impl State {
+    /// Counts a seat for the address that it is taken from, and the join as well unless somebody comes back.
+    fn place(&self, standing: Standing, visit: &Visit) -> Result<Arc<Counted>, JoinError> {
+        let place = visit.take_place().map(Arc::new);
+        match standing {
+            // There is no seat more by it. If this address may have no more, it counts as before.
+            Standing::Seated(ticket) => {
+                let before = || self.holds.get(&ticket).map(|hold| Arc::clone(&hold.place));
+                return Ok(place.or_else(|error| before().ok_or(error))?);
+            }
+            Standing::Kept => {}
+            Standing::Wished if place.is_ok() => visit.join_by_wish().map_err(|_| JoinError::TooMany)?,
+            Standing::New if place.is_ok() => visit.join().map_err(|_| JoinError::TooMany)?,
+            Standing::Wished | Standing::New => {}
+        }
+        Ok(place?)
+    }
+
     fn end(&mut self, ticket: Ticket, end: End) {
         if let Some(hold) = self.holds.get(&ticket) {
             hold.end.send_replace(Some(end));

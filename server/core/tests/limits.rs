@@ -129,6 +129,57 @@ async fn joins_of_one_address_are_bounded_and_whoever_comes_back_is_not_counted(
 }
 
 #[tokio::test]
+async fn wishes_for_free_slots_are_bounded_as_joins_are_and_apart_from_them() {
+    let mut config = config();
+    (config.limits.connections.limit_loopback, config.limits.calls.joins_per_minute) = (true, 2);
+    let server = TestServer::with(&config).await;
+    let mut client = server.client().await;
+    let wish = |slot| WatchMosaicRequest { preferred_slot: Some(slot), ..join(&format!("wish {slot}")) };
+    let _wished = [client.watch(wish(1)).await.unwrap(), client.watch(wish(2)).await.unwrap()];
+    let status = client.watch(wish(3)).await.err().unwrap();
+    assert!(status.message().contains("too many joins"), "{status}");
+    let _joined = [client.watch(join("a")).await.unwrap(), client.watch(join("b")).await.unwrap()];
+    let status = client.watch(join("c")).await.err().unwrap();
+    assert!(status.message().contains("too many joins"), "{status}");
+}
+
+#[tokio::test]
+async fn seats_and_spectators_of_one_address_are_bounded_in_all_rooms_and_a_seat_can_be_taken_over() {
+    let mut config = config();
+    (config.limits.connections.limit_loopback, config.limits.rooms.max_places_per_ip) = (true, 2);
+    let server = TestServer::with(&config).await;
+    let mut client = server.client().await;
+    let mut a = client.watch(join("a")).await.unwrap();
+    let session = a.next().await.seat.unwrap().session;
+    let attic = WatchMosaicRequest { room: "attic".to_owned(), ..Default::default() };
+    let spectator = client.watch(attic.clone()).await.unwrap();
+    for third in [join("b"), WatchMosaicRequest::default(), attic] {
+        let status = client.watch(third).await.err().unwrap();
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert!(status.message().contains("2 seats and spectators"), "{status}");
+    }
+    let _again = client.watch(WatchMosaicRequest { session, ..join("a") }).await.unwrap();
+    assert_eq!(a.end().await.code(), Code::Aborted);
+    drop((a, spectator));
+    within(server.counters.wait_for(|held| (held.seats, held.viewers) == (1, 0))).await;
+    assert!(client.watch(join("b")).await.is_ok());
+}
+
+#[tokio::test]
+async fn rooms_that_one_address_is_in_are_bounded() {
+    let mut config = config();
+    (config.limits.connections.limit_loopback, config.limits.rooms.max_rooms_per_ip) = (true, 1);
+    let server = TestServer::with(&config).await;
+    let mut client = server.client().await;
+    let room = |name: &str| WatchMosaicRequest { room: name.to_owned(), ..Default::default() };
+    let _attic = client.watch(room("attic")).await.unwrap();
+    let status = client.watch(room("cellar")).await.err().unwrap();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(status.message().contains("is in 1 rooms"), "{status}");
+    assert!(client.watch(room("attic")).await.is_ok());
+}
+
+#[tokio::test]
 async fn wrong_tokens_of_one_address_are_bounded_and_a_good_one_is_taken_all_the_same() {
     let key = KeyFile::new();
     let mut config = key.config();

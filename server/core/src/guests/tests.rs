@@ -87,6 +87,25 @@ fn bytes_are_bounded_for_each_address_and_in_all_and_given_back() {
 }
 
 #[test]
+fn rooms_and_places_of_an_address_are_counted_although_it_leaves_and_comes_anew() {
+    let mut limits = Limits::default();
+    (limits.rooms.max_rooms_per_ip, limits.rooms.max_places_per_ip) = (1, 2);
+    let guests = Guests::new(&limits, Counters::default());
+    let come = |address| guests.connect(address, false).unwrap();
+    let room = come(ONE).enter_room().unwrap();
+    assert_eq!(come(ONE).enter_room().unwrap_err(), InTooManyRooms(1));
+    assert!(come(OTHER).enter_room().is_ok());
+    let (first, second) = (come(ONE).take_place().unwrap(), come(ONE).take_place().unwrap());
+    assert_eq!(come(ONE).take_place().unwrap_err(), TooManyPlaces(2));
+    drop(first);
+    assert!(come(ONE).take_place().is_ok());
+    drop((room, second));
+    assert!(come(ONE).enter_room().is_ok());
+    let spared: Vec<_> = (0..9).map(|_| come(HERE).enter_room()).collect();
+    assert!(spared.iter().all(Result::is_ok));
+}
+
+#[test]
 fn seats_and_wrong_tokens_have_a_rate_for_each_address() {
     let mut limits = Limits::default();
     (limits.calls.joins_per_minute, limits.calls.wrong_tokens_per_minute) = (2, 1);
@@ -94,6 +113,7 @@ fn seats_and_wrong_tokens_have_a_rate_for_each_address() {
     let [one, again, other, here] =
         [ONE, ONE, OTHER, HERE].map(|address| guests.connect(address, false).unwrap());
     assert!(one.join().is_ok() && again.join().is_ok() && one.join().is_err() && other.join().is_ok());
+    assert!(one.join_by_wish().is_ok() && again.join_by_wish().is_ok() && one.join_by_wish().is_err());
     assert!(one.present_wrong_token().is_ok() && again.present_wrong_token().is_err());
     assert!((0..9).all(|_| here.join().is_ok()));
 }

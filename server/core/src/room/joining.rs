@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use tessera_mosaic::Slot;
+use tessera_mosaic::{Grid, Slot};
 use thiserror::Error;
 
 use super::occupant::Occupant;
 use super::seating::{Claim, Taken};
 use super::{DEPARTED, KEPT, Room, Ticket};
+use crate::guests::TooManyPlaces;
 use crate::names::{ClientId, DisplayName, Session};
 
 /// So many of those whose seat a host ended are remembered.
@@ -61,13 +62,17 @@ pub(crate) enum JoinError {
     Barred,
     #[error("too many joins from this address: try again in a minute")]
     TooMany,
+    #[error(transparent)]
+    TooManyPlaces(#[from] TooManyPlaces),
 }
 
 /// Whether a joiner was here before, as far as can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// The session says so.
-    Proved,
+    /// The session is that of this hold, which is taken over.
+    Seated(Ticket),
+    /// The session is that of a slot that is kept.
+    Kept,
     /// A slot is wished for and free, as after a restart of the server.
     Wished,
     /// Nothing does.
@@ -89,7 +94,7 @@ impl Room {
     /// `fresh` is the session of a new seat; a seat that is taken over keeps its own, so that whoever lost
     /// the answer can prove it again.
     pub(crate) fn join(&mut self, join: Join, fresh: Session, now: Instant) -> Result<Joined, JoinError> {
-        let proved = join.session.and_then(|session| self.position_by_session(&session));
+        let proved = join.session.and_then(|session| self.position_of_bearer(&session, now));
         let same_id = self.occupants.iter().position(|o| o.id == join.id);
         if same_id.is_some() && same_id != proved {
             return Err(JoinError::IdTaken);
@@ -119,25 +124,43 @@ impl Room {
 
     /// Whether the joiner's session is that of a seat or of a slot that is kept.
     fn is_proved(&self, join: &Join, now: Instant) -> bool {
-        join.session.is_some_and(|session| {
-            self.position_by_session(&session).is_some() || self.seating.is_kept_for(&session, now)
-        })
+        matches!(self.standing(join, now), Standing::Seated(_) | Standing::Kept)
     }
 
     /// Whether the joiner was here before, as far as can be told.
     pub(crate) fn standing(&self, join: &Join, now: Instant) -> Standing {
-        if self.is_proved(join, now) {
-            Standing::Proved
-        } else if join.preferred.is_some_and(|slot| self.seating.is_free(slot, now)) {
-            Standing::Wished
-        } else {
-            Standing::New
+        let seated = join.session.and_then(|session| self.position_of_bearer(&session, now));
+        if let Some(position) = seated {
+            return Standing::Seated(self.occupants[position].ticket);
         }
+        if join.session.is_some_and(|session| self.seating.is_kept_for(&session, now)) {
+            return Standing::Kept;
+        }
+        self.wish(join.preferred, now).map_or(Standing::New, |_| Standing::Wished)
+    }
+
+    /// The slot that a joiner would like, if it can be had: one that is free and that the grid has, or would have for one
+    /// seat more. In a new room any that is free: after a restart everybody finds the old place, and nobody knows yet how
+    /// many will come. Later nobody makes all tiles small by wishing for the last slot.
+    fn wish(&self, preferred: Option<usize>, now: Instant) -> Option<usize> {
+        let slot = preferred.filter(|&slot| self.seating.is_free(slot, now))?;
+        let is_new = self.opened.is_none_or(|opened| now.saturating_duration_since(opened) < KEPT);
+        let one_more = Slot::new(self.occupants.len(), Grid::LARGEST).map_or(Grid::LARGEST, Grid::with_slot);
+        let grid = one_more.max(self.smallest).max(self.seating.grid().unwrap_or(one_more));
+        (is_new || slot < grid.slot_count()).then_some(slot)
     }
 
     fn take_over(&mut self, position: usize, join: Join, now: Instant) -> Joined {
         let ticket = self.next_ticket();
         let occupant = &mut self.occupants[position];
+        if let Some(former) =
+            occupant.former.take_if(|former| join.session.is_some_and(|it| it.proves(&former.session)))
+        {
+            // Whoever sat down by the id alone leaves nothing behind.
+            occupant.session = former.session;
+            (occupant.frame, occupant.shown, occupant.coming) = (None, None, None);
+            occupant.video_off = false;
+        }
         let replaced = std::mem::replace(&mut occupant.ticket, ticket);
         let old_id = std::mem::replace(&mut occupant.id, join.id);
         // A client that starts anew counts its frames anew.
@@ -160,8 +183,10 @@ impl Room {
             return Err(full);
         }
         let wish = join.id.wished_slot().filter(|&slot| slot < self.smallest.slot_count());
-        let claim = Claim { id: &join.id, session: join.session, wishes: [join.preferred, wish] };
-        let Taken { slot, session } = self.seating.take(&claim, now).ok_or(full)?;
+        let wishes = [self.wish(join.preferred, now), wish];
+        let claim = Claim { id: &join.id, session: join.session, wishes };
+        let Taken { slot, session, former } = self.seating.take(&claim, now).ok_or(full)?;
+        self.opened.get_or_insert(now);
         let (ticket, session) = (self.next_ticket(), session.unwrap_or(fresh));
         self.departed.retain(|id| *id != join.id);
         self.occupants.push(Occupant {
@@ -170,6 +195,7 @@ impl Room {
             id: join.id,
             name: join.name,
             session,
+            former,
             is_host: join.is_host,
             video_off: false,
             frame: None,

@@ -18,6 +18,8 @@ pub(super) struct Occupant {
     pub(super) id: ClientId,
     pub(super) name: DisplayName,
     pub(super) session: Session,
+    /// Whose slot it was, if it was given to the id alone.
+    pub(super) former: Option<Former>,
     pub(super) is_host: bool,
     pub(super) video_off: bool,
     /// The last good frame.
@@ -37,6 +39,14 @@ impl Occupant {
     pub(super) fn is_silent(&self, time: Duration, now: Instant) -> bool {
         now.saturating_duration_since(self.heard) >= time
     }
+}
+
+/// The session of a slot that was kept, and whose id came without it.
+#[derive(Debug)]
+pub(super) struct Former {
+    pub(super) session: Session,
+    /// Until then its bearer gets the seat.
+    pub(super) until: Instant,
 }
 
 /// A frame as it was received. Another grid needs other tiles, which are made of these.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tessera_mosaic::{Grid, Slot};
 
+use super::occupant::Former;
 use crate::names::{ClientId, Session};
 
 /// The slots of a room: taken, free, or kept for somebody whose connection broke.
@@ -28,11 +29,14 @@ pub(super) struct Claim<'a> {
     pub(super) wishes: [Option<usize>; 2],
 }
 
-/// A slot that was given, with the session of its kept seat if it was kept for the newcomer.
+/// A slot that was given.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) slot: Slot,
+    /// The session that it was kept for, if the newcomer brought it.
     pub(super) session: Option<Session>,
+    /// The session that it was kept for, if the newcomer has the id and nothing to prove it by.
+    pub(super) former: Option<Former>,
 }
 
 impl Seating {
@@ -54,8 +58,8 @@ impl Seating {
         self.forget_old(now);
         let own = self.kept_by(|_, session| claim.session.is_some_and(|brought| brought.proves(session)));
         let own = own.or_else(|| self.kept_by(|id, _| id == claim.id));
-        let session = own.and_then(|index| match &self.places[index] {
-            Place::Kept { session, .. } => Some(*session),
+        let kept = own.and_then(|index| match &self.places[index] {
+            Place::Kept { session, until, .. } => Some(Former { session: *session, until: *until }),
             Place::Free | Place::Taken => None,
         });
         let is_free = |index: &usize| matches!(self.places.get(*index), Some(Place::Free));
@@ -65,8 +69,12 @@ impl Seating {
             .or_else(|| self.places.iter().position(|place| matches!(place, Place::Kept { .. })))?;
         self.places[index] = Place::Taken;
         // A kept session is given on only to whoever brought it: the id alone proves nothing.
-        let session = session.filter(|kept| claim.session.is_some_and(|brought| brought.proves(kept)));
-        Slot::new(index, Grid::LARGEST).map(|slot| Taken { slot, session })
+        let is_proved = |kept: &Former| claim.session.is_some_and(|brought| brought.proves(&kept.session));
+        let (session, former) = match kept {
+            Some(kept) if is_proved(&kept) => (Some(kept.session), None),
+            kept => (None, kept),
+        };
+        Slot::new(index, Grid::LARGEST).map(|slot| Taken { slot, session, former })
     }
 
     /// Whether a slot is kept for whoever has this session.

@@ -125,6 +125,25 @@ fn a_preferred_slot_is_honoured_when_it_is_free() {
 }
 
 #[test]
+fn nobody_makes_the_grid_large_by_a_wish_once_a_room_has_stood_for_as_long_as_slots_are_kept() {
+    let mut call = call();
+    let wish = |call: &mut Call, id: &str, slot| {
+        let standing = call.room.standing(&Join { preferred: Some(slot), ..Join::of(id) }, call.now);
+        (call.ask(id, None, Some(slot)).unwrap().slot.index(), standing)
+    };
+    assert_eq!(wish(&mut call, "restarted", 9), (9, Standing::Wished), "all come back to where they were");
+    call.now += KEPT;
+    assert_eq!(wish(&mut call, "a", 48), (0, Standing::New));
+    assert_eq!(wish(&mut call, "b", 15), (15, Standing::Wished), "the grid has it");
+    assert_eq!(call.side(), 4);
+    let mut call = self::call();
+    let _four: Vec<_> = (0..4).map(|n| call.join(&format!("guest{n}"))).collect();
+    call.now += KEPT;
+    assert_eq!(wish(&mut call, "c", 9), (4, Standing::New));
+    assert_eq!(wish(&mut call, "d", 8), (8, Standing::Wished), "the grid is as large for one more");
+}
+
+#[test]
 fn an_id_in_use_is_taken_and_its_session_takes_it_over() {
     let mut call = call();
     let first = call.join("client2");
@@ -176,6 +195,29 @@ fn the_same_id_gets_its_kept_slot_back_but_not_the_old_session() {
     let again = call.join("a");
     assert_eq!(again.slot, a.slot);
     assert!(!again.session.proves(&a.session));
+}
+
+#[test]
+fn the_session_gets_its_seat_back_from_whoever_came_by_the_id_alone() {
+    let mut call = call();
+    let a = call.join("a");
+    call.leave(&a, Departure::Broken);
+    let other = call.join("a");
+    call.show(&other, 1);
+    let pushed = call.room.seat_of_push(None, Some(&a.session));
+    assert_eq!(pushed, Err(PushError::NoSeat), "it is nobody's before it joins");
+    call.room.set_locked(true, call.now);
+    let back = call.ask("a", Some(a.session), None).unwrap();
+    assert_eq!((back.slot, back.replaced), (a.slot, Some(other.ticket)));
+    assert!(back.session.proves(&a.session));
+    assert_eq!(call.shown(0), None, "the other's picture is gone");
+    assert_eq!(call.ask("a", Some(other.session), None).unwrap_err(), JoinError::IdTaken);
+
+    call.room.set_locked(false, call.now);
+    call.leave(&back, Departure::Broken);
+    call.join("a");
+    call.now += KEPT;
+    assert_eq!(call.ask("a", Some(a.session), None).unwrap_err(), JoinError::IdTaken, "that was too long");
 }
 
 #[test]
@@ -582,12 +624,16 @@ fn those_who_come_back_are_known_by_their_session_or_their_slot() {
     let join = |session, preferred| Join { session, preferred, ..host("x") };
     assert_eq!(call.room.standing(&join(None, None), call.now), Standing::New);
     assert_eq!(call.room.standing(&join(Some(Session::random()), None), call.now), Standing::New);
-    assert_eq!(call.room.standing(&join(Some(a.session), None), call.now), Standing::Proved, "a take-over");
+    assert_eq!(
+        call.room.standing(&join(Some(a.session), None), call.now),
+        Standing::Seated(a.ticket),
+        "a take-over"
+    );
     assert_eq!(call.room.standing(&join(None, Some(3)), call.now), Standing::Wished, "as after a restart");
     assert_eq!(call.room.standing(&join(None, Some(0)), call.now), Standing::New, "it is taken");
     assert_eq!(call.room.standing(&join(None, Some(49)), call.now), Standing::New, "there is none");
     call.leave(&a, Departure::Broken);
-    assert_eq!(call.room.standing(&join(Some(a.session), None), call.now), Standing::Proved, "it is kept");
+    assert_eq!(call.room.standing(&join(Some(a.session), None), call.now), Standing::Kept, "it is kept");
     assert_eq!(call.room.standing(&join(None, Some(0)), call.now), Standing::New, "for somebody else");
     call.now += KEPT;
     assert_eq!(call.room.standing(&join(Some(a.session), None), call.now), Standing::New);

@@ -29,7 +29,7 @@ use crate::limits::CallLimits;
 use crate::lobby::{Lobby, OpenRoom, Stay};
 use crate::names::{ClientId, DisplayName, RoomId, Session};
 use crate::pool::{Pool, PoolError};
-use crate::room::{Gone, Join, Stamp, Standing, Ticket};
+use crate::room::{Gone, Join, Stamp, Ticket};
 use crate::seat::Seat;
 use caller::Caller;
 
@@ -85,14 +85,8 @@ impl Service {
         let room = room_id(application.room)?;
         let join = application.join(caller, &room)?;
         let id = join.id.clone();
-        let stay = self.lobby.enter(&room).map_err(status::too_many_rooms)?;
-        let visit = caller.peer.visit();
-        let is_welcome = |standing| match standing {
-            Standing::Proved => true,
-            Standing::Wished => visit.join_by_wish().is_ok(),
-            Standing::New => visit.join().is_ok(),
-        };
-        let seat = stay.seats.take(join, caller.peer.clone(), is_welcome).map_err(status::join)?;
+        let stay = self.lobby.enter(&room, caller.peer.visit()).map_err(status::too_many_rooms)?;
+        let seat = stay.seats.take(join, caller.peer.clone()).map_err(status::join)?;
         Ok((id, stay, seat))
     }
 

@@ -49,7 +49,9 @@ pub(super) fn join(error: JoinError) -> Status {
     let message = error.to_string();
     match error {
         JoinError::IdTaken => Status::already_exists(message),
-        JoinError::Full(_) | JoinError::TooMany => Status::resource_exhausted(message),
+        JoinError::Full(_) | JoinError::TooMany | JoinError::TooManyPlaces(_) => {
+            Status::resource_exhausted(message)
+        }
         JoinError::Locked | JoinError::Barred => Status::permission_denied(message),
     }
 }

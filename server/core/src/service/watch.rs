@@ -203,11 +203,12 @@ fn spectate(
 ) -> Result<(Stay, Place), Status> {
     let id = room_id(&request.room)?;
     caller.may(Wish::Watch, &id)?;
-    let room = service.lobby.enter(&id).map_err(status::too_many_rooms)?;
+    let visit = caller.peer.visit();
+    let room = service.lobby.enter(&id, visit).map_err(status::too_many_rooms)?;
     if room.seats.is_locked() && !caller.badge.is_host(&id) {
         return Err(status::join(JoinError::Locked));
     }
-    let place = room.spectate().map_err(status::too_many_spectators)?;
+    let place = room.spectate(visit).map_err(status::too_many_spectators)?;
     Ok((room, Place::Spectator { _place: place }))
 }
 

@@ -26,7 +26,7 @@ impl Call {
         let grid = tessera_mosaic::Layout { grid: Grid::new(2).unwrap(), format };
         let seats = Seats::of(Canvas::new(grid));
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), Instant::now());
-        let seat = seats.take(Join::of("client3"), peer, |_| true).unwrap();
+        let seat = seats.take(Join::of("client3"), peer).unwrap();
         let fanout = Fanout::new(
             Arc::clone(&seats),
             Arc::new(Pool::new(&Limits::default().frames)),
