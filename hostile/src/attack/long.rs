@@ -65,6 +65,8 @@ pub enum Attack {
     Rooms,
     /// Joining and leaving as fast as it goes
     ComeAndGo,
+    /// Taking one's own seat over as fast as it goes
+    TakeOvers,
     /// Frames that are no good
     ForgedFrames,
     /// Good frames that cost as much as any may, from all seats that are left
@@ -109,6 +111,7 @@ impl Attack {
             Self::FastPushes | Self::Ids | Self::Rooms | Self::ComeAndGo | Self::WrongTokens => {
                 "RESOURCE_EXHAUSTED"
             }
+            Self::TakeOvers => "let in, and nobody notices",
             Self::ForgedFrames => "refused; the 20th ends the stream",
             Self::DearFrames => "they wait for each other, and nobody for them",
             Self::HeldMessages => "at most 64 MiB held",
@@ -185,6 +188,7 @@ impl Attack {
                 "came and went",
                 swarm::come_and_go(target, &format!("moth {attacker}"), 50).await?.1,
             )),
+            Self::TakeOvers => take_overs(target, attacker).await,
             Self::ForgedFrames => forged_frames(target, attacker).await,
             Self::DearFrames => dear_frames(target, attacker).await,
             Self::HeldMessages => held_message(target, attacker).await,
@@ -267,6 +271,20 @@ async fn fast_pushes(target: Target, attacker: usize) -> Result<String, Tried> {
 async fn rooms(target: Target) -> Result<String, Tried> {
     let answers = swarm::rooms(target, 200).await?;
     Ok(outcome("200 rooms", answers.into_iter().find_map(Result::err)))
+}
+
+/// Each is a change that everybody is told, and none is counted as a join: who brings a session comes back.
+async fn take_overs(target: Target, attacker: usize) -> Result<String, Tried> {
+    const TIMES: usize = 500;
+    let guest = Guest::connect(target).await?;
+    let seated = guest::seated(&format!("turncoat {attacker}"));
+    let mut mosaics = guest.watch(seated.clone()).await?;
+    let seat = guest::first(&mut mosaics).await?.seat.ok_or_else(|| Status::internal("no seat"))?;
+    for _ in 0..TIMES {
+        mosaics = guest.watch(WatchMosaicRequest { session: seat.session.clone(), ..seated.clone() }).await?;
+    }
+    drop(mosaics);
+    Ok(format!("{TIMES} times taken over"))
 }
 
 async fn forged_frames(target: Target, attacker: usize) -> Result<String, Tried> {
