@@ -1,4 +1,4 @@
-//! A server in this process with bystanders on it, and what each row of HARDENING.md must leave as it was.
+//! A server in this process with bystanders on it, and what each row of SECURITY.md must leave as it was.
 
 use std::net::SocketAddr;
 use std::sync::mpsc;

@@ -1,7 +1,7 @@
 //! Guests who want more than their share, beside bystanders who must not notice. The server's limits are those of
 //! [`FLAGS`](tessera_hostile::stage::FLAGS); with the defaults, and for long, the same is tried by `make soak`.
 //!
-//! | row of HARDENING.md | test |
+//! | row | test |
 //! | --- | --- |
 //! | 5,000 silent connections | `silent_connections_over_the_limit_are_closed_at_once_and_the_others_in_time` |
 //! | slow header, preface | `slow_headers_and_prefaces_are_closed_in_time` |

@@ -1,6 +1,6 @@
 //! Guests who claim to be somebody, beside bystanders who must not notice.
 //!
-//! | row of HARDENING.md | test |
+//! | row | test |
 //! | --- | --- |
 //! | no, wrong, 1 MB token | `no_token_a_wrong_one_and_a_huge_one_are_unauthenticated` |
 //! | JWT with alg none, swapped algorithm, expired, not yet valid, for another room | `forged_tokens_are_unauthenticated` |

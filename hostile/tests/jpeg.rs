@@ -1,6 +1,6 @@
 //! Frames that are no good, beside bystanders who must not notice. Each is refused alone, and its sender stays.
 //!
-//! | row of HARDENING.md | test |
+//! | row | test |
 //! | --- | --- |
 //! | 20 in a row end the stream | `the_20th_bad_frame_in_a_row_ends_the_stream` |
 //! | 13000x13000 and 65500x65500, refused in under 1 ms | `forged_sizes_are_refused`, `a_forged_size_costs_less_than_a_millisecond` |

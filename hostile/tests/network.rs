@@ -1,6 +1,6 @@
 //! Lines that are bad and peers that are gone, beside bystanders who must not notice.
 //!
-//! | row of HARDENING.md | test |
+//! | row | test |
 //! | --- | --- |
 //! | peer vanishes: stale, then gone | `a_peer_that_vanishes_is_stale_and_then_gone` |
 //! | reset or half-close in mid-frame | `a_reset_in_mid_frame_frees_the_seat_within_a_second`, `a_half_close_in_mid_frame_frees_the_seat_within_a_second` |

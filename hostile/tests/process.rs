@@ -1,6 +1,6 @@
 //! The server as a process: signals, its end, its descriptors.
 //!
-//! | row of HARDENING.md | test |
+//! | row | test |
 //! | --- | --- |
 //! | SIGTERM with 100 streams | `a_sigterm_with_100_streams_ends_it_in_time_and_frees_the_port` |
 //! | a second signal exits at once | `a_second_signal_does_not_wait_for_open_connections` of server/tests/signals.rs |

@@ -1,6 +1,6 @@
 //! What comes over the wire and is none of the protocols that are spoken here, beside bystanders who must not notice.
 //!
-//! | row of HARDENING.md | test |
+//! | row | test |
 //! | --- | --- |
 //! | compressed flag without encoding | `a_compressed_flag_without_an_encoding_is_internal` |
 //! | declared length 4 GiB | `a_declared_length_of_4_gib_is_out_of_range_and_reserves_nothing` |

@@ -1,4 +1,4 @@
-//! What HARDENING.md asks of a row that runs for long, in numbers.
+//! What is asked of a row that runs for long, in numbers.
 
 use serde::Serialize;
 

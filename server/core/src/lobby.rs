@@ -417,6 +417,7 @@ mod tests {
         drop(scene.enter(2, "of another").unwrap());
         for name in ["a", "b", "c"] {
             drop(scene.enter(1, name).unwrap());
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
         assert!(scene.find("a").is_none() && scene.find("b").is_some() && scene.find("c").is_some());
         for name in ["b", "c"] {

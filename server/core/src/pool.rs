@@ -101,3 +101,11 @@ impl Pool {
         })
     }
 }
+
+#[cfg(test)]
+impl Pool {
+    /// Keeps all workers busy, of which there are so many, until what this gives is dropped.
+    pub(crate) async fn occupy(&self, workers: usize) -> impl Sized + use<> {
+        futures_util::future::join_all((0..workers).map(|_| self.turns.next(None))).await
+    }
+}

@@ -18,7 +18,7 @@ use crate::names::{ClientId, DisplayName, Session};
 use crate::piece::Piece;
 use growth::Growth;
 pub(crate) use joining::{Departure, Join, JoinError, Standing};
-use occupant::{Coming, Former, Frame, Occupant, Shown};
+use occupant::{Coming, Frame, Occupant};
 use seating::Seating;
 
 /// How long a slot is kept for somebody whose connection broke.
@@ -63,7 +63,7 @@ pub(crate) struct Room {
     growth: Growth,
     /// Up to here, `clientK` gets slot K - 1.
     smallest: Grid,
-    /// When the first seat was taken.
+    /// When the first seat was taken of a room in which nobody was.
     opened: Option<Instant>,
     occupants: Vec<Occupant>,
     departed: VecDeque<ClientId>,
@@ -91,13 +91,24 @@ pub(crate) struct Change {
     revivals: u64,
 }
 
-/// A tile that is to be made for the grid that comes next.
+/// A tile that is to be made, of a frame that is there.
 #[derive(Debug, Clone)]
 pub(crate) struct Missing {
     pub(crate) ticket: Ticket,
     pub(crate) jpeg: Bytes,
     pub(crate) format: TileFormat,
+    /// Whether the grid that comes next waits for it.
+    pub(crate) is_awaited: bool,
     number: u64,
+}
+
+/// Why there is no tile for another grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unmade {
+    /// It takes too long. It is missing until it is made.
+    Late,
+    /// It cannot be made.
+    Impossible,
 }
 
 /// What the sender said of a frame, given back unchanged.
@@ -208,10 +219,9 @@ impl Room {
         };
         self.heard(ticket, now)?;
         self.last_frame += 1;
-        let frame = Frame { jpeg: jpeg.clone(), number: self.last_frame };
+        let frame = Frame { jpeg: jpeg.clone(), number: self.last_frame, stamp, is_lost: false };
         let occupant = self.occupant(ticket)?;
-        (occupant.frame, occupant.shown, occupant.coming) =
-            (Some(frame), Some(Shown { piece, stamp }), coming);
+        (occupant.frame, occupant.shown, occupant.coming) = (Some(frame), Some(piece), coming);
         occupant.refusals_in_a_row = 0;
         let layout_changed = std::mem::take(&mut occupant.video_off);
         self.sequence += 1;
@@ -224,12 +234,11 @@ impl Room {
     pub(crate) fn last_frame(&self, ticket: Ticket) -> Option<(Bytes, Vec<Arc<Piece>>)> {
         let occupant = self.occupants.iter().find(|o| o.ticket == ticket)?;
         let frame = occupant.frame.as_ref()?;
-        let shown = occupant.shown.iter().map(|shown| Arc::clone(&shown.piece));
         let coming = occupant.coming.iter().filter_map(|coming| match coming {
-            Coming::Made(piece) => Some(Arc::clone(piece)),
-            Coming::Failed => None,
+            Coming::Made(piece) => Some(piece),
+            Coming::Late => None,
         });
-        Some((frame.jpeg.clone(), shown.chain(coming).collect()))
+        Some((frame.jpeg.clone(), occupant.shown.iter().chain(coming).cloned().collect()))
     }
 
     /// What is shown now.
@@ -261,27 +270,42 @@ impl Room {
         self.growth.due()
     }
 
-    /// The tiles that the next grid lacks.
+    /// The tiles that the next grid lacks; if none is to come, those that the grid which is shown did not wait for.
     pub(crate) fn missing(&self) -> Vec<Missing> {
-        let Some(next) = self.growth.next() else { return Vec::new() };
-        let lacking = self.occupants.iter().filter(|occupant| occupant.coming.is_none());
-        lacking
-            .filter_map(|occupant| {
-                let frame = occupant.frame.as_ref()?;
-                let (ticket, jpeg) = (occupant.ticket, frame.jpeg.clone());
-                Some(Missing { ticket, jpeg, format: next.format, number: frame.number })
-            })
-            .collect()
+        let next = self.growth.next();
+        let lacks = |occupant: &&Occupant| match next {
+            Some(_) => occupant.coming.is_none(),
+            None => occupant.shown.is_none(),
+        };
+        let format = next.unwrap_or(self.growth.shown()).format;
+        let missing = |occupant: &Occupant| {
+            let frame = occupant.frame.as_ref().filter(|frame| next.is_some() || !frame.is_lost)?;
+            let (ticket, jpeg, number) = (occupant.ticket, frame.jpeg.clone(), frame.number);
+            Some(Missing { ticket, jpeg, format, is_awaited: next.is_some(), number })
+        };
+        self.occupants.iter().filter(lacks).filter_map(missing).collect()
     }
 
-    /// Takes a tile that was missing, or that it cannot be made. What is not wanted any more is dropped.
-    pub(crate) fn remade(&mut self, missing: &Missing, piece: Option<Arc<Piece>>) {
-        let is_wanted = self.growth.next().is_some_and(|next| next.format == missing.format);
-        let Ok(occupant) = self.occupant(missing.ticket) else { return };
-        if is_wanted && occupant.frame.as_ref().is_some_and(|frame| frame.number == missing.number) {
-            occupant.coming = Some(piece.map_or(Coming::Failed, Coming::Made));
+    /// Takes a tile that was missing, or why there is none. What is not wanted any more is dropped.
+    pub(crate) fn remade(&mut self, missing: &Missing, made: Result<Arc<Piece>, Unmade>) {
+        let is_of = |layout: Layout| layout.format == missing.format;
+        let (is_next, is_shown) = (self.growth.next().is_some_and(is_of), is_of(self.growth.shown()));
+        // By the frame: the seat may have been taken over meanwhile, with its picture.
+        let of_frame = |o: &&mut Occupant| o.frame.as_ref().is_some_and(|f| f.number == missing.number);
+        let Some(occupant) = self.occupants.iter_mut().find(of_frame) else { return };
+        if let (Err(Unmade::Impossible), Some(frame)) = (&made, &mut occupant.frame) {
+            frame.is_lost = true;
         }
-        self.switch_if_ready();
+        if is_next {
+            occupant.coming = Some(made.map_or(Coming::Late, Coming::Made));
+            self.switch_if_ready();
+        } else if let Ok(piece) = made
+            && is_shown
+            && occupant.shown.is_none()
+        {
+            occupant.shown = Some(piece);
+            self.sequence += 1;
+        }
     }
 
     /// Shows the next grid once nothing lacks: all tiles at once.
@@ -292,10 +316,9 @@ impl Room {
         }
         self.growth.switch();
         for occupant in &mut self.occupants {
-            let stamp = occupant.shown.take().map(|shown| shown.stamp).unwrap_or_default();
             occupant.shown = match occupant.coming.take() {
-                Some(Coming::Made(piece)) => Some(Shown { piece, stamp }),
-                Some(Coming::Failed) | None => None,
+                Some(Coming::Made(piece)) => Some(piece),
+                Some(Coming::Late) | None => None,
             };
         }
         self.layout_version += 1;
@@ -370,7 +393,7 @@ impl Room {
             id: o.id.clone(),
             name: o.name.clone(),
             video_off: o.video_off,
-            shown: o.shown.as_ref().map(|shown| shown.stamp),
+            shown: o.shown.as_ref().and(o.frame.as_ref()).map(|frame| frame.stamp),
         };
         let layout = self.growth.shown();
         let is_shown = |o: &&Occupant| o.slot.index() < layout.grid.slot_count();
@@ -378,7 +401,7 @@ impl Room {
         places.sort_unstable_by_key(|place| place.slot);
         let mut pieces = vec![None; layout.grid.slot_count()];
         for occupant in self.occupants.iter().filter(is_shown) {
-            pieces[occupant.slot.index()] = occupant.shown.as_ref().map(|shown| Arc::clone(&shown.piece));
+            pieces[occupant.slot.index()] = occupant.shown.clone();
         }
         Snapshot {
             sequence: self.sequence,
@@ -435,9 +458,8 @@ impl Room {
 
     /// Where somebody sits whose seat this session proves, or would if nobody had come by the id alone.
     fn position_of_bearer(&self, session: &Session, now: Instant) -> Option<usize> {
-        let is_former = |former: &Former| former.until > now && session.proves(&former.session);
-        self.position_by_session(session)
-            .or_else(|| self.occupants.iter().position(|o| o.former.as_ref().is_some_and(is_former)))
+        let is_former = |o: &Occupant| o.former.is_some_and(|former| former.is_proved_by(session, now));
+        self.position_by_session(session).or_else(|| self.occupants.iter().position(is_former))
     }
 
     fn position_by_session(&self, session: &Session) -> Option<usize> {

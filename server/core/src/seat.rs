@@ -21,7 +21,7 @@ use crate::peer::Peer;
 use crate::piece::Piece;
 use crate::room::{
     Attendance, Change, Departure, Gone, Join, JoinError, Missing, PushError, Room, Snapshot, Stamp,
-    Standing, Ticket,
+    Standing, Ticket, Unmade,
 };
 use crate::usage::Account;
 
@@ -196,8 +196,8 @@ impl Seats {
     }
 
     /// Takes a tile that the next grid lacked.
-    pub(crate) fn remade(&self, missing: &Missing, piece: Option<Arc<Piece>>) {
-        self.change(|state| state.room.remade(missing, piece));
+    pub(crate) fn remade(&self, missing: &Missing, made: Result<Arc<Piece>, Unmade>) {
+        self.change(|state| state.room.remade(missing, made));
     }
 
     /// Counts a refused frame. The last one that is borne ends the hold.

@@ -5,8 +5,8 @@ use std::time::Instant;
 use tessera_mosaic::{Grid, Slot};
 use thiserror::Error;
 
-use super::occupant::Occupant;
-use super::seating::{Claim, Taken};
+use super::occupant::{Former, Occupant};
+use super::seating::{Claim, Kept, Taken};
 use super::{DEPARTED, KEPT, Room, Ticket};
 use crate::guests::TooManyPlaces;
 use crate::names::{ClientId, DisplayName, Session};
@@ -96,7 +96,7 @@ impl Room {
     pub(crate) fn join(&mut self, join: Join, fresh: Session, now: Instant) -> Result<Joined, JoinError> {
         let proved = join.session.and_then(|session| self.position_of_bearer(&session, now));
         let same_id = self.occupants.iter().position(|o| o.id == join.id);
-        if same_id.is_some() && same_id != proved {
+        if same_id.is_some() && same_id != proved || self.takes_an_id_away(&join, proved, now) {
             return Err(JoinError::IdTaken);
         }
         self.admit(&join, now)?;
@@ -106,6 +106,19 @@ impl Room {
         };
         self.changed(now);
         Ok(joined)
+    }
+
+    /// Whether somebody who has a seat, or a slot that is kept, gives up its id for one that is kept for another, or leaves with
+    /// a seat that is: then whoever that is could not come back.
+    fn takes_an_id_away(&self, join: &Join, seat: Option<usize>, now: Instant) -> bool {
+        let Some(session) = &join.session else { return false };
+        let (id, former) = match (seat, self.seating.kept_for(session, now)) {
+            (Some(position), _) => (&self.occupants[position].id, self.occupants[position].former),
+            (None, Some(kept)) => (&kept.id, kept.former),
+            (None, None) => return false,
+        };
+        let is_along = former.is_some_and(|former| former.is_for_another_than(session, now));
+        *id != join.id && (is_along || self.seating.is_kept_for_another(&join.id, session, now))
     }
 
     /// Whether the joiner may come in, if there is a seat.
@@ -133,7 +146,7 @@ impl Room {
         if let Some(position) = seated {
             return Standing::Seated(self.occupants[position].ticket);
         }
-        if join.session.is_some_and(|session| self.seating.is_kept_for(&session, now)) {
+        if join.session.is_some_and(|session| self.seating.kept_for(&session, now).is_some()) {
             return Standing::Kept;
         }
         self.wish(join.preferred, now).map_or(Standing::New, |_| Standing::Wished)
@@ -144,7 +157,8 @@ impl Room {
     /// many will come. Later nobody makes all tiles small by wishing for the last slot.
     fn wish(&self, preferred: Option<usize>, now: Instant) -> Option<usize> {
         let slot = preferred.filter(|&slot| self.seating.is_free(slot, now))?;
-        let is_new = self.opened.is_none_or(|opened| now.saturating_duration_since(opened) < KEPT);
+        let is_recent = |opened| now.saturating_duration_since(opened) < KEPT;
+        let is_new = self.is_nobodys(now) || self.opened.is_some_and(is_recent);
         let one_more = Slot::new(self.occupants.len(), Grid::LARGEST).map_or(Grid::LARGEST, Grid::with_slot);
         let grid = one_more.max(self.smallest).max(self.seating.grid().unwrap_or(one_more));
         (is_new || slot < grid.slot_count()).then_some(slot)
@@ -154,7 +168,7 @@ impl Room {
         let ticket = self.next_ticket();
         let occupant = &mut self.occupants[position];
         if let Some(former) =
-            occupant.former.take_if(|former| join.session.is_some_and(|it| it.proves(&former.session)))
+            occupant.former.take_if(|former| join.session.is_some_and(|it| former.is_proved_by(&it, now)))
         {
             // Whoever sat down by the id alone leaves nothing behind.
             occupant.session = former.session;
@@ -183,10 +197,12 @@ impl Room {
             return Err(full);
         }
         let wish = join.id.wished_slot().filter(|&slot| slot < self.smallest.slot_count());
+        if self.is_nobodys(now) {
+            self.opened = Some(now);
+        }
         let wishes = [self.wish(join.preferred, now), wish];
         let claim = Claim { id: &join.id, session: join.session, wishes };
         let Taken { slot, session, former } = self.seating.take(&claim, now).ok_or(full)?;
-        self.opened.get_or_insert(now);
         let (ticket, session) = (self.next_ticket(), session.unwrap_or(fresh));
         self.departed.retain(|id| *id != join.id);
         self.occupants.push(Occupant {
@@ -212,8 +228,16 @@ impl Room {
     pub(crate) fn leave(&mut self, ticket: Ticket, departure: Departure, now: Instant) -> bool {
         let Some(position) = self.occupants.iter().position(|o| o.ticket == ticket) else { return false };
         let occupant = self.occupants.swap_remove(position);
-        let until = (departure == Departure::Broken).then(|| now + KEPT);
-        self.seating.give_back(occupant.slot, &occupant.id, occupant.session, until);
+        let (id, session) = (occupant.id.clone(), occupant.session);
+        let former = occupant.former.filter(|former| former.until > now);
+        let kept = match departure {
+            Departure::Broken => Some(Kept { id, session, until: now + KEPT, former }),
+            // Whoever came by the id alone gives back only what is not another's.
+            Departure::Goodbye => {
+                former.map(|Former { session, until }| Kept { id, session, until, former: None })
+            }
+        };
+        self.seating.give_back(occupant.slot, kept);
         self.note_departed(occupant.id);
         self.changed(now);
         true
@@ -221,7 +245,10 @@ impl Room {
 
     /// Keeps whoever has this id out from now on; gives the hold that is to end by that, if there is one.
     pub(crate) fn bar(&mut self, id: &ClientId) -> Option<Ticket> {
-        let ticket = self.occupants.iter().find(|occupant| occupant.id == *id)?.ticket;
+        let occupant = self.occupants.iter_mut().find(|occupant| occupant.id == *id)?;
+        // Nor does anybody come back to the seat by a session.
+        occupant.former = None;
+        let ticket = occupant.ticket;
         if self.barred.len() == BARRED {
             self.barred.pop_front();
         }
@@ -239,6 +266,11 @@ impl Room {
     /// Whether nobody comes in but hosts and those who come back.
     pub(crate) fn is_locked(&self) -> bool {
         self.is_locked
+    }
+
+    /// Whether nobody has a seat, and nobody's slot is kept.
+    fn is_nobodys(&self, now: Instant) -> bool {
+        self.occupants.is_empty() && !self.seating.keeps_any(now)
     }
 
     /// Whether something would be missed if the room were made anew.

@@ -25,7 +25,7 @@ pub(super) struct Occupant {
     /// The last good frame.
     pub(super) frame: Option<Frame>,
     /// Its piece, of the format that is shown now.
-    pub(super) shown: Option<Shown>,
+    pub(super) shown: Option<Arc<Piece>>,
     /// Its piece for the grid that comes next.
     pub(super) coming: Option<Coming>,
     pub(super) heard: Instant,
@@ -42,11 +42,23 @@ impl Occupant {
 }
 
 /// The session of a slot that was kept, and whose id came without it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Former {
     pub(super) session: Session,
     /// Until then its bearer gets the seat.
     pub(super) until: Instant,
+}
+
+impl Former {
+    /// Whether this session is it, in time.
+    pub(super) fn is_proved_by(&self, session: &Session, now: Instant) -> bool {
+        self.until > now && session.proves(&self.session)
+    }
+
+    /// Whether somebody else may still come with it.
+    pub(super) fn is_for_another_than(&self, session: &Session, now: Instant) -> bool {
+        self.until > now && !session.proves(&self.session)
+    }
 }
 
 /// A frame as it was received. Another grid needs other tiles, which are made of these.
@@ -55,19 +67,15 @@ pub(super) struct Frame {
     pub(super) jpeg: Bytes,
     /// Another for each frame in the room.
     pub(super) number: u64,
+    pub(super) stamp: Stamp,
+    /// It makes no tile of another format: the slot is black until the next one comes.
+    pub(super) is_lost: bool,
 }
 
 /// A tile for the grid that comes next.
 #[derive(Debug, Clone)]
 pub(super) enum Coming {
     Made(Arc<Piece>),
-    /// It cannot be made: the slot will be black.
-    Failed,
-}
-
-/// What a tile shows.
-#[derive(Debug, Clone)]
-pub(super) struct Shown {
-    pub(super) piece: Arc<Piece>,
-    pub(super) stamp: Stamp,
+    /// The grid does not wait for it: the slot will be black until it is made, if ever.
+    Late,
 }

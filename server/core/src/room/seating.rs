@@ -18,7 +18,42 @@ pub(super) struct Seating {
 enum Place {
     Free,
     Taken,
-    Kept { id: ClientId, session: Session, until: Instant },
+    Kept(Kept),
+}
+
+/// For whom a slot is kept.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) id: ClientId,
+    pub(super) session: Session,
+    pub(super) until: Instant,
+    /// Whose it was before them, who came by the id alone.
+    pub(super) former: Option<Former>,
+}
+
+impl Kept {
+    /// Whether this session proves somebody for whom it is kept.
+    fn is_for(&self, session: &Session, now: Instant) -> bool {
+        self.until > now
+            && (session.proves(&self.session)
+                || self.former.is_some_and(|former| former.is_proved_by(session, now)))
+    }
+
+    /// The session that a newcomer goes on with who gets the slot, if he proves it, and the one that may still come for it.
+    fn given_to(self, brought: Option<Session>, now: Instant) -> (Option<Session>, Option<Former>) {
+        let former = self.former.filter(|former| former.until > now);
+        match (brought, former) {
+            (Some(brought), Some(former)) if former.is_proved_by(&brought, now) => {
+                (Some(former.session), None)
+            }
+            (Some(brought), former) if brought.proves(&self.session) => (Some(self.session), former),
+            // Of the id alone: whoever can prove more comes first.
+            (_, former) => {
+                let last = Former { session: self.session, until: self.until };
+                (None, Some(former.unwrap_or(last)))
+            }
+        }
+    }
 }
 
 /// What a newcomer brings and would like, the strongest wish first.
@@ -56,66 +91,64 @@ impl Seating {
     /// nobody is refused while a slot is not taken.
     pub(super) fn take(&mut self, claim: &Claim<'_>, now: Instant) -> Option<Taken> {
         self.forget_old(now);
-        let own = self.kept_by(|_, session| claim.session.is_some_and(|brought| brought.proves(session)));
-        let own = own.or_else(|| self.kept_by(|id, _| id == claim.id));
-        let kept = own.and_then(|index| match &self.places[index] {
-            Place::Kept { session, until, .. } => Some(Former { session: *session, until: *until }),
-            Place::Free | Place::Taken => None,
-        });
+        let own = self.kept_by(|kept| claim.session.is_some_and(|brought| kept.is_for(&brought, now)));
+        let own = own.or_else(|| self.kept_by(|kept| kept.id == *claim.id));
         let is_free = |index: &usize| matches!(self.places.get(*index), Some(Place::Free));
         let index = own
             .or_else(|| claim.wishes.into_iter().flatten().find(is_free))
             .or_else(|| (0..self.places.len()).find(is_free))
-            .or_else(|| self.places.iter().position(|place| matches!(place, Place::Kept { .. })))?;
-        self.places[index] = Place::Taken;
-        // A kept session is given on only to whoever brought it: the id alone proves nothing.
-        let is_proved = |kept: &Former| claim.session.is_some_and(|brought| brought.proves(&kept.session));
-        let (session, former) = match kept {
-            Some(kept) if is_proved(&kept) => (Some(kept.session), None),
-            kept => (None, kept),
+            .or_else(|| self.places.iter().position(|place| matches!(place, Place::Kept(_))))?;
+        let (session, former) = match std::mem::replace(&mut self.places[index], Place::Taken) {
+            Place::Kept(kept) if own.is_some() => kept.given_to(claim.session, now),
+            Place::Kept(_) | Place::Free | Place::Taken => (None, None),
         };
         Slot::new(index, Grid::LARGEST).map(|slot| Taken { slot, session, former })
     }
 
-    /// Whether a slot is kept for whoever has this session.
-    pub(super) fn is_kept_for(&self, session: &Session, now: Instant) -> bool {
-        self.places.iter().any(|place| match place {
-            Place::Kept { session: kept, until, .. } => *until > now && session.proves(kept),
-            Place::Free | Place::Taken => false,
-        })
+    /// The slot that is kept for whoever has this session.
+    pub(super) fn kept_for(&self, session: &Session, now: Instant) -> Option<&Kept> {
+        self.all_kept().find(|kept| kept.is_for(session, now))
+    }
+
+    /// Whether a slot is kept for somebody with this id, who is another than whoever has this session.
+    pub(super) fn is_kept_for_another(&self, id: &ClientId, session: &Session, now: Instant) -> bool {
+        self.all_kept().any(|kept| kept.until > now && kept.id == *id && !kept.is_for(session, now))
     }
 
     /// Whether a slot is kept for anybody.
     pub(super) fn keeps_any(&self, now: Instant) -> bool {
-        self.places.iter().any(|place| matches!(place, Place::Kept { until, .. } if *until > now))
+        self.all_kept().any(|kept| kept.until > now)
     }
 
     /// Whether there is such a slot, taken by nobody and kept for nobody.
     pub(super) fn is_free(&self, slot: usize, now: Instant) -> bool {
         match self.places.get(slot) {
             Some(Place::Free) => true,
-            Some(Place::Kept { until, .. }) => *until <= now,
+            Some(Place::Kept(kept)) => kept.until <= now,
             Some(Place::Taken) | None => false,
         }
     }
 
-    /// Gives a slot back, to be kept for its holder until then, or not at all.
-    pub(super) fn give_back(&mut self, slot: Slot, id: &ClientId, session: Session, until: Option<Instant>) {
-        let kept = |until| Place::Kept { id: id.clone(), session, until };
-        self.places[slot.index()] = until.map_or(Place::Free, kept);
+    /// Gives a slot back, to be kept for somebody or not at all.
+    pub(super) fn give_back(&mut self, slot: Slot, kept: Option<Kept>) {
+        self.places[slot.index()] = kept.map_or(Place::Free, Place::Kept);
     }
 
     /// The slot that is kept for somebody like this.
-    fn kept_by(&self, is_it: impl Fn(&ClientId, &Session) -> bool) -> Option<usize> {
-        self.places.iter().position(|place| match place {
-            Place::Kept { id, session, .. } => is_it(id, session),
-            Place::Free | Place::Taken => false,
+    fn kept_by(&self, is_it: impl Fn(&Kept) -> bool) -> Option<usize> {
+        self.places.iter().position(|place| matches!(place, Place::Kept(kept) if is_it(kept)))
+    }
+
+    fn all_kept(&self) -> impl Iterator<Item = &Kept> {
+        self.places.iter().filter_map(|place| match place {
+            Place::Kept(kept) => Some(kept),
+            Place::Free | Place::Taken => None,
         })
     }
 
     fn forget_old(&mut self, now: Instant) {
         for place in &mut self.places {
-            if matches!(place, Place::Kept { until, .. } if *until <= now) {
+            if matches!(place, Place::Kept(kept) if kept.until <= now) {
                 *place = Place::Free;
             }
         }

@@ -35,7 +35,7 @@ fn black(format: TileFormat) -> Arc<Piece> {
 /// The piece that the next grid lacks, as somebody makes it.
 fn remake(call: &mut Call) {
     for missing in call.room.missing() {
-        call.room.remade(&missing, Some(black(missing.format)));
+        call.room.remade(&missing, Ok(black(missing.format)));
     }
 }
 
@@ -141,6 +141,12 @@ fn nobody_makes_the_grid_large_by_a_wish_once_a_room_has_stood_for_as_long_as_sl
     call.now += KEPT;
     assert_eq!(wish(&mut call, "c", 9), (4, Standing::New));
     assert_eq!(wish(&mut call, "d", 8), (8, Standing::Wished), "the grid is as large for one more");
+
+    let mut call = self::call();
+    let first = call.join("first");
+    call.now += KEPT;
+    call.leave(&first, Departure::Goodbye);
+    assert_eq!(wish(&mut call, "e", 48), (48, Standing::Wished), "a room that is nobody's is as new");
 }
 
 #[test]
@@ -215,6 +221,16 @@ fn the_session_gets_its_seat_back_from_whoever_came_by_the_id_alone() {
 
     call.room.set_locked(false, call.now);
     call.leave(&back, Departure::Broken);
+    let other = call.join("a");
+    call.leave(&other, Departure::Broken);
+    assert_eq!(call.ask("b", Some(other.session), None).unwrap_err(), JoinError::IdTaken, "not along");
+    let other = call.ask("a", Some(other.session), None).unwrap();
+    call.leave(&other, Departure::Goodbye);
+    let stranger = call.ask("b", Some(other.session), None).unwrap();
+    assert_eq!(stranger.slot.index(), 1, "the other's session proves nothing any more");
+    let back = call.ask("a", Some(a.session), None).unwrap();
+    assert_eq!(back.slot, a.slot, "it was kept all the while");
+    call.leave(&back, Departure::Broken);
     call.join("a");
     call.now += KEPT;
     assert_eq!(call.ask("a", Some(a.session), None).unwrap_err(), JoinError::IdTaken, "that was too long");
@@ -226,9 +242,60 @@ fn a_session_brings_its_own_slot_back_also_where_the_id_has_another_one_kept() {
     let (a, b) = (call.join("a"), call.join("b"));
     call.leave(&a, Departure::Broken);
     call.leave(&b, Departure::Broken);
-    let back = call.ask("a", Some(b.session), None).unwrap();
+    assert_eq!(call.ask("a", Some(b.session), None).unwrap_err(), JoinError::IdTaken, "a may come back");
+    let back = call.ask("c", Some(b.session), None).unwrap();
     assert_eq!(back.slot, b.slot);
     assert!(back.session.proves(&b.session));
+    let back = call.ask("b", Some(a.session), None).unwrap();
+    assert_eq!(back.slot, a.slot, "b is nobody's any more");
+}
+
+#[test]
+fn nobody_takes_the_id_of_somebody_who_may_come_back_by_a_seat_of_another() {
+    let mut call = call();
+    let (a, x) = (call.join("a"), call.join("x"));
+    call.leave(&a, Departure::Broken);
+    assert_eq!(call.ask("a", Some(x.session), None).unwrap_err(), JoinError::IdTaken, "x has a seat");
+    call.leave(&x, Departure::Goodbye);
+    // By the id alone, and then along under another.
+    let y = call.join("a");
+    assert_eq!(call.ask("b", Some(y.session), None).unwrap_err(), JoinError::IdTaken);
+    assert!(call.ask("a", Some(y.session), None).is_ok(), "that takes nothing away");
+    let back = call.ask("b", Some(a.session), None).unwrap();
+    assert_eq!(back.slot, a.slot, "whose it is may have another id");
+
+    call.now += KEPT;
+    call.leave(&back, Departure::Broken);
+    call.now += KEPT;
+    let z = call.join("z");
+    assert!(call.ask("b", Some(z.session), None).is_ok(), "nobody is waited for");
+}
+
+#[test]
+fn a_slot_is_kept_for_whoever_came_by_the_id_too_after_those_who_can_prove_it() {
+    let mut call = call();
+    let first = call.join("a");
+    call.leave(&first, Departure::Broken);
+    call.now += Duration::from_secs(25);
+    let second = call.join("a");
+    call.leave(&second, Departure::Broken);
+    call.now += Duration::from_secs(10);
+    call.room.set_locked(true, call.now);
+    let back = call.ask("a", Some(second.session), None).unwrap();
+    assert_eq!(back.slot, first.slot);
+    assert!(back.session.proves(&second.session), "30 s of its own");
+}
+
+#[test]
+fn a_host_who_ends_a_seat_ends_it_for_whoever_could_come_back_to_it() {
+    let mut call = call();
+    let a = call.join("a");
+    call.leave(&a, Departure::Broken);
+    let again = call.join("a");
+    call.room.set_locked(true, call.now);
+    assert_eq!(call.room.bar(&ClientId::new("a").unwrap()), Some(again.ticket));
+    call.leave(&again, Departure::Goodbye);
+    assert_eq!(call.ask("b", Some(a.session), None).unwrap_err(), JoinError::Locked);
 }
 
 #[test]
@@ -405,7 +472,7 @@ fn a_frame_during_the_switch_is_the_one_that_is_shown_after_it() {
     call.show(&a, 2);
     assert_eq!((call.side(), call.shown(0)), (2, Some(2)), "shown at once, in the old grid");
     for missing in missing {
-        call.room.remade(&missing, Some(black(missing.format)));
+        call.room.remade(&missing, Ok(black(missing.format)));
     }
     assert_eq!((call.side(), call.shown(0), call.shown(1)), (3, Some(2), Some(1)));
 }
@@ -429,9 +496,41 @@ fn a_frame_that_makes_no_tile_for_the_next_grid_leaves_it_black_and_holds_nobody
     call.show(&a, 1);
     let _far = call.ask("far", None, Some(8)).unwrap();
     for missing in call.room.missing() {
-        call.room.remade(&missing, None);
+        call.room.remade(&missing, Err(Unmade::Impossible));
     }
     assert_eq!((call.side(), call.shown(0)), (3, None));
+    assert!(call.room.missing().is_empty(), "it is not tried again");
+}
+
+#[test]
+fn a_tile_that_the_next_grid_did_not_wait_for_follows() {
+    let mut call = call();
+    let a = call.join("a");
+    call.show(&a, 1);
+    let _far = call.ask("far", None, Some(8)).unwrap();
+    let missing = call.room.missing();
+    assert!(missing.len() == 1 && missing[0].is_awaited);
+    call.room.remade(&missing[0], Err(Unmade::Late));
+    assert_eq!((call.side(), call.shown(0)), (3, None));
+
+    let late = call.room.missing();
+    assert!(late.len() == 1 && !late[0].is_awaited && late[0].format == missing[0].format);
+    let sequence = call.room.change().sequence;
+    call.room.remade(&late[0], Ok(black(late[0].format)));
+    assert_eq!(call.shown(0), Some(1));
+    assert!(call.room.change().sequence > sequence && call.room.missing().is_empty());
+}
+
+#[test]
+fn whoever_takes_the_own_seat_over_does_not_hold_the_grid_up() {
+    let mut call = call();
+    let a = call.join("a");
+    call.show(&a, 1);
+    let _far = call.ask("far", None, Some(8)).unwrap();
+    let missing = call.room.missing();
+    call.ask("a", Some(a.session), None).unwrap();
+    call.room.remade(&missing[0], Ok(black(missing[0].format)));
+    assert_eq!((call.side(), call.shown(0)), (3, Some(1)));
 }
 
 #[test]
