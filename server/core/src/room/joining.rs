@@ -5,7 +5,7 @@ use std::time::Instant;
 use tessera_mosaic::{Grid, Slot};
 use thiserror::Error;
 
-use super::occupant::{Former, Occupant};
+use super::occupant::Occupant;
 use super::seating::{Claim, Kept, Taken};
 use super::{DEPARTED, KEPT, Room, Ticket};
 use crate::guests::TooManyPlaces;
@@ -230,13 +230,8 @@ impl Room {
         let occupant = self.occupants.swap_remove(position);
         let (id, session) = (occupant.id.clone(), occupant.session);
         let former = occupant.former.filter(|former| former.until > now);
-        let kept = match departure {
-            Departure::Broken => Some(Kept { id, session, until: now + KEPT, former }),
-            // Whoever came by the id alone gives back only what is not another's.
-            Departure::Goodbye => {
-                former.map(|Former { session, until }| Kept { id, session, until, former: None })
-            }
-        };
+        let kept = Kept { id, session, until: now + KEPT, former };
+        let kept = (departure == Departure::Broken).then_some(kept);
         self.seating.give_back(occupant.slot, kept);
         self.note_departed(occupant.id);
         self.changed(now);
