@@ -41,7 +41,7 @@ pub struct Options {
     #[arg(long, default_value = "15")]
     minutes: u64,
 
-    /// Seconds of a window with or without one attack; those that take a limit's time get twice as long
+    /// Seconds of a window with or without one attack; those that take a limit's time go on for two or six
     #[arg(long, default_value = "6")]
     window: u64,
 

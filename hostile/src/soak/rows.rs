@@ -21,7 +21,7 @@ fn address(attack: Attack, round: u32) -> u32 {
 /// Measures one attack.
 pub(super) async fn run(scene: &Scene, attack: Attack, options: &Options) -> anyhow::Result<Row> {
     let time = Duration::from_secs(options.window);
-    let attack_time = if attack.waits() { 2 * time } else { time };
+    let attack_time = attack.windows() * time;
     let before = descriptors(scene)?;
     let begin = scene.sampler.now();
     let (mut quiet_ms, mut attacked_ms, mut seen) = (Vec::new(), Vec::new(), Counts::new());
