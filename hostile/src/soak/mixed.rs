@@ -48,6 +48,7 @@ pub(super) async fn run(scene: &Scene, options: &Options, rows: &[Row]) -> anyho
         quiet_ms: rows.iter().flat_map(|row| row.quiet_ms.clone()).collect(),
         attacked_ms,
         memory,
+        memory_attacked: None,
         descriptors: [before, descriptors_back(scene, before).await?],
         complaints: scene.complaints(),
     })

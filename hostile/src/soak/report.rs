@@ -24,13 +24,14 @@ pub(super) struct Report {
 
 /// Above the table.
 const HEAD: &str = "\
-| row | expected | seen | largest gap without | with | memory before | after | descriptors before | after | |
-| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |
+| row | expected | seen | largest gap without | with | memory before | with | after | descriptors before | after | |
+| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 ";
 /// Below it.
 const LEGEND: &str = "
 Gaps: how long a healthy client saw nothing new at most, in milliseconds; the median of the windows. Memory: what the \
-server has resident, in MB; the medians of the row's first and last third.
+server has resident, in MB; the median of the first window without the attack, the largest of those with it, and the last without; where \
+there is no such window, of the first and the last third.
 ";
 
 impl Report {
@@ -71,7 +72,9 @@ pub(super) fn line(row: &Row) -> String {
     }
     let failures = row.failures().join("; ");
     let verdict = if failures.is_empty() { "holds".to_owned() } else { format!("**fails**: {failures}") };
-    let [before, _, after] = row.memory.map(|bytes| format!("{:.1}", bytes / 1e6));
+    let megabytes = |bytes: f64| format!("{:.1}", bytes / 1e6);
+    let [before, _, after] = row.memory.map(megabytes);
+    let memory_attacked = row.memory_attacked.map(|thirds| megabytes(thirds.into_iter().fold(0.0, f64::max)));
     let [quiet, attacked] = [&row.quiet_ms, &row.attacked_ms].map(|gaps| match gaps.as_slice() {
         [] => String::new(),
         gaps => format!("{:.0}", median(gaps)),
@@ -83,6 +86,7 @@ pub(super) fn line(row: &Row) -> String {
         quiet,
         attacked,
         before,
+        memory_attacked.unwrap_or_default(),
         after,
         row.descriptors[0].to_string(),
         row.descriptors[1].to_string(),

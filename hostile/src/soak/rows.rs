@@ -23,27 +23,31 @@ pub(super) async fn run(scene: &Scene, attack: Attack, options: &Options) -> any
     let time = Duration::from_secs(options.window);
     let attack_time = attack.windows() * time;
     let before = descriptors(scene)?;
-    let begin = scene.sampler.now();
     let (mut quiet_ms, mut attacked_ms, mut seen) = (Vec::new(), Vec::new(), Counts::new());
+    let (mut quiet, mut attacked) = (Vec::new(), Vec::new());
     for round in 0..options.rounds {
         let from = scene.sampler.now();
         sleep(time).await;
-        quiet_ms.push(largest_gap(&scene.sampler.between(from, scene.sampler.now())));
+        let window = scene.sampler.between(from, scene.sampler.now());
+        quiet_ms.push(largest_gap(&window));
+        quiet.extend(window);
         let from = scene.sampler.now();
         let attacker = Attacker::start(attack, scene.server.address(), address(attack, round), attack_time)?;
         let counts = attacker.ended(attack_time).await?;
-        attacked_ms.push(largest_gap(&scene.sampler.between(from, scene.sampler.now())));
+        let window = scene.sampler.between(from, scene.sampler.now());
+        attacked_ms.push(largest_gap(&window));
+        attacked.extend(window);
         scene.sampler.shade(from, &format!("{attack:?}"));
         counts.into_iter().for_each(|(what, count)| *seen.entry(what).or_default() += count);
     }
-    let memory = memory_of_thirds(&scene.sampler.between(begin, scene.sampler.now()));
     Ok(Row {
         name: format!("{attack:?}"),
         expected: attack.expected().to_owned(),
         seen,
         quiet_ms,
         attacked_ms,
-        memory,
+        memory: memory_of_thirds(&quiet),
+        memory_attacked: Some(memory_of_thirds(&attacked)),
         descriptors: [before, descriptors_back(scene, before).await?],
         complaints: scene.complaints(),
     })

@@ -46,6 +46,7 @@ pub(super) async fn run(scene: &Scene) -> anyhow::Result<Row> {
         quiet_ms: Vec::new(),
         attacked_ms: Vec::new(),
         memory: memory_of_thirds(&scene.sampler.between(begin, scene.sampler.now())),
+        memory_attacked: None,
         descriptors: [before, descriptors_back(scene, before).await?],
         complaints,
     })
