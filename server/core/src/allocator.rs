@@ -2,10 +2,13 @@
 
 #![allow(unsafe_code, reason = "glibc's allocator is told by a call of C")]
 
-/// Larger pieces of memory are the system's again as soon as they are free: frames near their limit, pictures of many
+/// Larger pieces of memory are the system's again as soon as they are free: frames of a megabyte and more, pictures of many
 /// pixels. Mosaics and frames of ordinary calls are smaller, and are quicker to have where they are kept.
+///
+/// Forty guests with frames of 1 MB left 42 MB with this, and 75 to 97 MB with 2 MiB: what is freed between pieces that
+/// are in use stays with the program.
 #[cfg(target_env = "gnu")]
-const LARGE: libc::c_int = 2 << 20;
+const LARGE: libc::c_int = 512 << 10;
 
 /// Has large pieces of memory given back at once.
 ///
