@@ -87,10 +87,15 @@ impl Scene {
         let start = Start::new(program, &["--listen=127.0.0.1:0", "--limit-loopback"]);
         let server = start.run().await.context("build it with `cargo build --release -p tessera-server`")?;
         let bystanders = std::sync::Arc::new(Bystanders::join(Target::healthy(server.address()), TILE).await);
-        Attacker::start(Attack::DearFrames, server.address(), WARM_UP_FROM, WARM_UP)?.ended(WARM_UP).await?;
-        bystanders.begin();
         let sampler = Sampler::start(server.id(), std::sync::Arc::clone(&bystanders));
-        Ok(Self { server, bystanders, sampler })
+        let scene = Self { server, bystanders, sampler };
+        let (before, begin) = (rows::descriptors(&scene)?, scene.sampler.now());
+        let warm_up = Attacker::start(Attack::DearFrames, scene.server.address(), WARM_UP_FROM, WARM_UP)?;
+        warm_up.ended(WARM_UP).await?;
+        rows::descriptors_back(&scene, before).await?;
+        scene.sampler.shade(begin, "warm-up");
+        scene.bystanders.begin();
+        Ok(scene)
     }
 
     /// What must not have happened since this was asked last: ended streams, panics, secrets, floods of warnings.

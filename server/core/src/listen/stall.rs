@@ -18,6 +18,9 @@ use tracing::warn;
 use crate::limits::ConnectionLimits;
 use crate::peer::{Address, GivenUp};
 
+/// Whoever wakes so late was asleep with all of this machine, or was stopped (SIGSTOP): a busy one is not as late.
+const LATE: Duration = Duration::from_secs(2);
+
 tokio::task_local! {
     static PROGRESS: Arc<Progress>;
 }
@@ -156,6 +159,10 @@ impl Progress {
                 Some((at, _)) => at,
             };
             sleep_until(wake_at).await;
+            // It was not the viewer who stood still: it gets its time anew.
+            if wake_at.elapsed() >= LATE {
+                self.begin();
+            }
         }
     }
 
@@ -224,6 +231,16 @@ mod tests {
             stream.advance();
         };
         assert_eq!(ended_after(true, stops).await, 17);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_viewer_is_not_ended_for_the_time_in_which_the_server_stood_still() {
+        let stands_still = async |stream: Arc<Progress>| {
+            stream.give();
+            seconds(5).await;
+            tokio::time::advance(Duration::from_secs(20)).await;
+        };
+        assert_eq!(ended_after(true, stands_still).await, 35);
     }
 
     #[tokio::test(start_paused = true)]
