@@ -16,7 +16,7 @@ use crate::seat::Seats;
 /// holds nobody up.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Watches over the grid of one room, for ever. The old grid is served until the new one lacks nothing.
+/// Watches over the grid of one room, for ever. The old grid is served until the new one lacks nothing, or [`PATIENCE`] is over.
 pub(crate) async fn regrid(seats: Arc<Seats>, pool: Arc<Pool>, fit: Fit) {
     let mut plans = seats.plans();
     let mut side = seats.layout().grid.side();
