@@ -38,6 +38,7 @@ mod huffman;
 mod ingest;
 mod layout;
 mod limits;
+mod orientation;
 mod picture;
 mod probe;
 mod rows;

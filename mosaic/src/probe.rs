@@ -7,6 +7,7 @@ use memchr::memchr;
 
 use crate::header::marker;
 use crate::limits::{FrameError, Limits};
+use crate::orientation::Orientation;
 use crate::tables::{HuffmanSpec, ZIGZAG};
 
 /// What the marker segments of a JPEG say.
@@ -60,33 +61,6 @@ pub(crate) struct Tables<'a> {
     pub(crate) huffman: [[Option<HuffmanSpec<'a>>; 4]; 2],
     /// In MCUs; 0 where there is none.
     pub(crate) restart_interval: u32,
-}
-
-/// How the picture has to be turned to be upright: the Exif tag 0x0112, 1 to 8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Orientation(u8);
-
-impl Orientation {
-    pub(crate) const UPRIGHT: Self = Self(1);
-
-    pub(crate) fn is_upright(self) -> bool {
-        self.0 == 1
-    }
-
-    /// Whether left and right change places, after rows and columns did.
-    pub(crate) fn mirrors_x(self) -> bool {
-        matches!(self.0, 2 | 3 | 6 | 7)
-    }
-
-    /// Whether top and bottom change places, after rows and columns did.
-    pub(crate) fn mirrors_y(self) -> bool {
-        matches!(self.0, 3 | 4 | 7 | 8)
-    }
-
-    /// Whether rows become columns.
-    pub(crate) fn transposes(self) -> bool {
-        self.0 >= 5
-    }
 }
 
 impl Header<'_> {
@@ -219,7 +193,7 @@ impl<'a> Found<'a> {
             marker::DHT => self.tables.define_huffman(body),
             marker::DRI => self.tables.define_restart_interval(body),
             marker::APP1 => {
-                self.orientation = self.orientation.or_else(|| orientation(body));
+                self.orientation = self.orientation.or_else(|| Orientation::of_exif(body));
                 Ok(())
             }
             // What comes behind a scan says nothing of it any more.
@@ -368,15 +342,6 @@ fn natural_order(zigzag: &[u8; 64]) -> [u8; 64] {
         table[usize::from(position)] = step;
     }
     table
-}
-
-/// The orientation that an Exif segment names, if it is one and names a possible one.
-fn orientation(body: &[u8]) -> Option<Orientation> {
-    let tiff = body.strip_prefix(b"Exif\0\0")?;
-    let exif = exif::Reader::new().read_raw(tiff.to_vec()).ok()?;
-    let field = exif.get_field(exif::Tag::Orientation, exif::In::PRIMARY)?;
-    let value = u8::try_from(field.value.get_uint(0)?).ok()?;
-    (1..=8).contains(&value).then_some(Orientation(value))
 }
 
 /// The colour transform of an Adobe segment (Adobe TN 5116, "Supporting the DCT Filters").

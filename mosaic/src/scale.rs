@@ -8,8 +8,8 @@ use fir::{Filter, FilterType, ResizeAlg, ResizeOptions, Resizer};
 use crate::baseline::Reduction;
 use crate::format::{Fit, TileSize};
 use crate::layout::Rect;
+use crate::orientation::Orientation;
 use crate::picture::Picture;
-use crate::probe::Orientation;
 
 /// Scales pictures; keeps its working memory from one to the next.
 #[derive(Default)]

@@ -136,13 +136,14 @@ pub(crate) enum Wish {
 }
 
 impl Badge {
-    /// Whether the caller may do that in that room.
+    /// Whether the caller may do that in that room, at this moment: what is to be done came after the token, and perhaps
+    /// long after it.
     pub(crate) fn may(&self, wish: Wish, room: &RoomId) -> Result<(), AccessError> {
         let Some(shown) = &self.0 else {
             let nobody = AccessError::NotGranted("a server without --key-file has no hosts");
             return if wish == Wish::Rule { Err(nobody) } else { Ok(()) };
         };
-        let claims = &shown.claims;
+        let claims = look(&shown.keys, &shown.token, SystemTime::now())?;
         if !claims.is_for(room) {
             return Err(AccessError::OtherRoom);
         }
@@ -156,7 +157,7 @@ impl Badge {
 
     /// Whether the caller is a host of that room.
     pub(crate) fn is_host(&self, room: &RoomId) -> bool {
-        self.may(Wish::Rule, room).is_ok()
+        self.claims().is_some_and(|claims| claims.is_for(room) && claims.is_host())
     }
 
     /// Who the token is for, if it says that.
@@ -195,6 +196,27 @@ impl Badge {
                 return error;
             }
             shown.look_at = Instant::now() + next_look(&shown.claims, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_done_is_held_against_the_key_of_that_moment() {
+        let (old, new) = (vec![7; 32], vec![8; 32]);
+        let (main, now) = (RoomId::main(), SystemTime::now());
+        let host = Claims::new(&main, Role::Host, None, now, Duration::from_secs(60));
+        let header = format!("Bearer {}", Key::new(old.clone()).sign(&host));
+        let keys = Arc::new(Keys::fixed(old));
+        let access = Access { keys: Some(Arc::clone(&keys)) };
+        let badge = access.present(Some(header.as_bytes())).unwrap();
+        assert_eq!(badge.may(Wish::Rule, &main), Ok(()));
+        keys.take(Key::new(new));
+        for wish in [Wish::Rule, Wish::Join, Wish::Watch] {
+            assert_eq!(badge.may(wish, &main), Err(AccessError::Token(TokenError::Signature)));
         }
     }
 }

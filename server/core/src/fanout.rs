@@ -96,17 +96,17 @@ pub(crate) struct Fanout {
 }
 
 /// The newest mosaic, and what makes the next one of the same layout.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Newest {
-    splicer: Splicer,
+    /// None before the first mosaic: it has a black tile, and whoever only opens rooms has none made.
+    splicer: Option<Splicer>,
     mosaic: Option<Arc<Mosaic>>,
 }
 
 impl Fanout {
     /// That of `seats`, whose mosaics have `max_bytes` at most.
     pub(crate) fn new(seats: Arc<Seats>, pool: Arc<Pool>, wrap: Wrap, max_bytes: u32) -> Self {
-        let splicer = Splicer::new(seats.layout());
-        Self { seats, pool, wrap, max_bytes, newest: AsyncMutex::new(Newest { splicer, mosaic: None }) }
+        Self { seats, pool, wrap, max_bytes, newest: AsyncMutex::default() }
     }
 
     /// The mosaic of this moment. It shows everything that was shown before the call.
@@ -122,11 +122,10 @@ impl Fanout {
         let (snapshot, stale) = self.seats.snapshot();
         let pending = snapshot.pieces.iter().flatten().filter(|piece| piece.is_pending());
         join_all(pending.map(|piece| self.pool.finish(Arc::clone(piece)))).await;
-        if *newest.splicer.layout() != snapshot.layout {
-            newest.splicer = Splicer::new(snapshot.layout);
-        }
-        let mosaic = Arc::new(self.splice(&newest.splicer, snapshot, stale));
-        newest.mosaic = Some(Arc::clone(&mosaic));
+        let splicer = newest.splicer.take().filter(|splicer| *splicer.layout() == snapshot.layout);
+        let splicer = splicer.unwrap_or_else(|| Splicer::new(snapshot.layout));
+        let mosaic = Arc::new(self.splice(&splicer, snapshot, stale));
+        *newest = Newest { splicer: Some(splicer), mosaic: Some(Arc::clone(&mosaic)) };
         mosaic
     }
 

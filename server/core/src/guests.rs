@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::counters::{Counters, Share};
 use crate::limits::Limits;
 use crate::usage::Usage;
@@ -31,6 +33,8 @@ struct Inner {
     counters: Counters,
     /// Bytes that all hold.
     bytes: AtomicUsize,
+    /// Bytes that are kept of all.
+    kept: AtomicUsize,
     /// Held for a few instructions, never across an await.
     present: Mutex<Present>,
     /// Seats taken.
@@ -38,6 +42,8 @@ struct Inner {
     /// Those of them that were wished for and free, as after a restart.
     wishes: Rate,
     wrong_tokens: Rate,
+    /// Rooms made.
+    openings: Rate,
 }
 
 /// What may be had at most.
@@ -87,6 +93,8 @@ struct Has {
     bytes: AtomicUsize,
     /// Bytes that are on their way to it.
     sent: AtomicUsize,
+    /// Bytes of its frames that are kept while they are shown.
+    kept: AtomicUsize,
     /// Seats and spectators.
     places: AtomicUsize,
     /// Rooms that somebody of it is in, or was the last to leave.
@@ -99,7 +107,7 @@ impl Has {
     /// Whether nothing is lost if it is forgotten while nobody of the address is here.
     fn is_nothing(&self, now: Instant) -> bool {
         let is_none = |count: &AtomicUsize| count.load(Ordering::Acquire) == 0;
-        is_none(&self.places) && is_none(&self.rooms) && self.usage.is_nothing(now)
+        is_none(&self.kept) && is_none(&self.places) && is_none(&self.rooms) && self.usage.is_nothing(now)
     }
 }
 
@@ -118,14 +126,25 @@ pub(crate) enum Full {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TooMuch {
     /// By all.
-    #[error(
-        "the server holds as many bytes of unfinished messages as it may (--max-held-bytes): try again in a moment"
-    )]
+    #[error("the server holds as many bytes of messages as it may (--max-held-bytes): try again in a moment")]
     InAll,
     /// By this address.
     #[error(
-        "your address has as many bytes of unfinished messages here as it may (--max-held-bytes-per-ip): send \
-         fewer or smaller messages at a time"
+        "your address has as many bytes of messages here as it may (--max-held-bytes-per-ip): send fewer or smaller \
+         ones at a time"
+    )]
+    ForAddress,
+}
+
+/// Why a frame cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoRoom {
+    /// For anybody's.
+    #[error("the server keeps as many bytes of frames as it may (--max-held-bytes): send smaller ones")]
+    InAll,
+    /// For this address's.
+    #[error(
+        "the server keeps as many bytes of your address's frames as it may (--max-held-bytes-per-ip): send smaller ones"
     )]
     ForAddress,
 }
@@ -161,10 +180,12 @@ impl Guests {
             },
             counters,
             bytes: AtomicUsize::new(0),
+            kept: AtomicUsize::new(0),
             present: Mutex::default(),
-            joins: Rate::new(calls.joins_per_minute, spares_loopback),
-            wishes: Rate::new(calls.joins_per_minute, spares_loopback),
-            wrong_tokens: Rate::new(calls.wrong_tokens_per_minute, spares_loopback),
+            joins: Rate::new(calls.joins_per_minute),
+            wishes: Rate::new(calls.joins_per_minute),
+            wrong_tokens: Rate::new(calls.wrong_tokens_per_minute),
+            openings: Rate::new(calls.joins_per_minute),
         }))
     }
 
@@ -174,16 +195,18 @@ impl Guests {
         if present.connections >= self.0.caps.connections {
             return Err(Full::InAll);
         }
-        let mut visit = self.enter(&mut present, address, !is_proxy)?;
+        let kind = if is_proxy { Kind::OfProxy } else { Kind::Own };
+        let mut visit = self.enter(&mut present, address, kind)?;
         present.connections += 1;
         drop(present);
         visit.connection = Some(self.0.counters.add(|held| &mut held.connections, 1));
         Ok(visit)
     }
 
-    /// Lets a request in that a proxy handed on, until the visit is dropped.
+    /// Lets a request in that a proxy handed on, until the visit is dropped. It is not from this machine, whatever its
+    /// address is: a proxy here that does not say whom it is from gives its own.
     pub(crate) fn hand_on(&self, address: IpAddr) -> Result<Visit, Full> {
-        self.enter(&mut self.lock(), address, true)
+        self.enter(&mut self.lock(), address, Kind::HandedOn)
     }
 
     /// Counts a call until its response is over.
@@ -191,28 +214,36 @@ impl Guests {
         self.0.counters.add(|held| &mut held.streams, 1)
     }
 
-    fn enter(&self, present: &mut Present, address: IpAddr, counts: bool) -> Result<Visit, Full> {
-        let source = Source::of(address);
+    fn enter(&self, present: &mut Present, address: IpAddr, kind: Kind) -> Result<Visit, Full> {
+        let (source, counts) = (Source::of(address), kind != Kind::OfProxy);
+        let is_spared = kind != Kind::HandedOn && self.0.caps.spares_loopback && source.is_loopback();
         present.forget(Instant::now());
         let counted = present.guests.get(&source).map_or(0, |guest| guest.counted);
-        if counts && !self.is_spared(source) && counted >= self.0.caps.connections_per_ip {
+        if counts && !is_spared && counted >= self.0.caps.connections_per_ip {
             return Err(Full::ForAddress);
         }
         let guest = present.guests.entry(source).or_default();
         guest.visits += 1;
         guest.counted += usize::from(counts);
         let has = Arc::clone(&guest.has);
-        Ok(Visit { guests: self.clone(), source, counts, has, connection: None })
-    }
-
-    fn is_spared(&self, source: Source) -> bool {
-        self.0.caps.spares_loopback && source.is_loopback()
+        Ok(Visit { guests: self.clone(), source, counts, is_spared, has, connection: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, Present> {
         // Nothing under the lock panics half-way.
         self.0.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A guest's own connection.
+    Own,
+    /// A proxy's, which is for others.
+    OfProxy,
+    /// A request that a proxy handed on.
+    HandedOn,
 }
 
 /// A connection or a forwarded request, and the address that it counts for; ends with this value.
@@ -222,6 +253,8 @@ pub(crate) struct Visit {
     source: Source,
     /// Whether it is one of those that the address may have.
     counts: bool,
+    /// Whether limits for each address do not hold for it.
+    is_spared: bool,
     has: Arc<Has>,
     /// A connection's share of all.
     connection: Option<Share>,
@@ -230,17 +263,26 @@ pub(crate) struct Visit {
 impl Visit {
     /// Counts a seat that is taken. If that is one too many, says how long the guest would have to wait.
     pub(crate) fn join(&self) -> Result<(), Duration> {
-        self.guests.0.joins.check(self.source)
+        self.check(&self.guests.0.joins)
     }
 
     /// Counts a seat that was wished for, apart from the others.
     pub(crate) fn join_by_wish(&self) -> Result<(), Duration> {
-        self.guests.0.wishes.check(self.source)
+        self.check(&self.guests.0.wishes)
     }
 
     /// Counts a wrong token, in the same way.
     pub(crate) fn present_wrong_token(&self) -> Result<(), Duration> {
-        self.guests.0.wrong_tokens.check(self.source)
+        self.check(&self.guests.0.wrong_tokens)
+    }
+
+    /// Counts a room that is made, in the same way.
+    pub(crate) fn open_room(&self) -> Result<(), Duration> {
+        self.check(&self.guests.0.openings)
+    }
+
+    fn check(&self, rate: &Rate) -> Result<(), Duration> {
+        if self.is_spared { Ok(()) } else { rate.check(self.source) }
     }
 
     /// What the guest's address uses of the workers.
@@ -286,14 +328,20 @@ impl Visit {
         Sending { visit: Arc::clone(self), bytes: 0 }
     }
 
-    /// How many bytes the address may have, of those that it sends and of those that it is sent.
+    /// What keeps its frames.
+    pub(crate) fn keeper(&self) -> Keeper {
+        Keeper { guests: self.guests.clone(), has: Arc::clone(&self.has), most: self.most_bytes() }
+    }
+
+    /// How many bytes the address may have: of those that it sends, of those that it is sent, and of its frames that are
+    /// shown.
     fn most_bytes(&self) -> usize {
         self.most(self.guests.0.caps.bytes_per_ip)
     }
 
     /// How many the address may have, where others may have `cap`.
     fn most(&self, cap: usize) -> usize {
-        if self.guests.is_spared(self.source) { usize::MAX } else { cap }
+        if self.is_spared { usize::MAX } else { cap }
     }
 }
 
@@ -367,6 +415,51 @@ impl Holding {
 impl Drop for Holding {
     fn drop(&mut self) {
         self.shrink(self.bytes);
+    }
+}
+
+/// Keeps frames of one address, which are counted for it as long as they are anywhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Keeper {
+    guests: Guests,
+    has: Arc<Has>,
+    /// Bytes that the address may have.
+    most: usize,
+}
+
+impl Keeper {
+    /// A copy of a frame, without the message that it came in, all of which it would keep otherwise.
+    pub(crate) fn keep(&self, frame: &[u8]) -> Result<Bytes, NoRoom> {
+        let Inner { caps, kept, .. } = &*self.guests.0;
+        if !reserve(&self.has.kept, frame.len(), self.most) {
+            return Err(NoRoom::ForAddress);
+        }
+        if !reserve(kept, frame.len(), caps.bytes) {
+            self.has.kept.fetch_sub(frame.len(), Ordering::AcqRel);
+            return Err(NoRoom::InAll);
+        }
+        Ok(Bytes::from_owner(Kept { keeper: self.clone(), frame: frame.into() }))
+    }
+}
+
+/// The bytes of a frame that is kept.
+#[derive(Debug)]
+struct Kept {
+    keeper: Keeper,
+    frame: Box<[u8]>,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.frame
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let bytes = self.frame.len();
+        self.keeper.has.kept.fetch_sub(bytes, Ordering::AcqRel);
+        self.keeper.guests.0.kept.fetch_sub(bytes, Ordering::AcqRel);
     }
 }
 

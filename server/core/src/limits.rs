@@ -137,11 +137,13 @@ pub struct CallLimits {
     #[arg(long, env = "TESSERA_MAX_MOSAIC_BYTES", value_name = "BYTES", default_value = "4194304", value_parser = count(1024..=268_435_456))]
     pub max_mosaic_bytes: u32,
 
-    /// Bytes of messages that have not come as a whole yet or wait for their turn, in all
+    /// Bytes of messages that have not come as a whole yet or wait for their turn, and of streams' buffers, in all; and as many of
+    /// frames that are shown
     #[arg(long, env = "TESSERA_MAX_HELD_BYTES", value_name = "BYTES", default_value = "536870912", value_parser = count(1_048_576..=0xFFFF_FFFF))]
     pub max_held_bytes: u32,
 
-    /// And of one address (of IPv6: of one /64), and as many of mosaics that it has not taken yet; this machine is spared
+    /// And of one address (of IPv6: of one /64), as many of its frames that are shown, and as many of mosaics that it has not
+    /// taken yet; this machine is spared
     #[arg(long, env = "TESSERA_MAX_HELD_BYTES_PER_IP", value_name = "BYTES", default_value = "67108864", value_parser = count(1_048_576..=0xFFFF_FFFF))]
     pub max_held_bytes_per_ip: u32,
 
@@ -222,7 +224,7 @@ pub struct RoomLimits {
     pub max_rooms_per_ip: u32,
 
     /// Seats and spectators of one address (of IPv6: of one /64) in all rooms; this machine is spared
-    #[arg(long, env = "TESSERA_MAX_PLACES_PER_IP", value_name = "N", default_value = "256", value_parser = count(1..=1_000_000))]
+    #[arg(long, env = "TESSERA_MAX_PLACES_PER_IP", value_name = "N", default_value = "128", value_parser = count(1..=1_000_000))]
     pub max_places_per_ip: u32,
 }
 

@@ -169,6 +169,9 @@ pub(crate) enum TooManyRooms {
     /// Of the address.
     #[error(transparent)]
     OfAddress(#[from] InTooManyRooms),
+    /// Of the address, in a short time.
+    #[error("too many new rooms from this address: try again in a minute, or join one that is there")]
+    TooFast,
 }
 
 impl Lobby {
@@ -179,6 +182,9 @@ impl Lobby {
     /// Comes into the room `id`, which is made if there is none. Must be called on the runtime, which its tasks run on.
     pub(crate) fn enter(self: &Arc<Self>, id: &RoomId, visit: &Visit) -> Result<Stay, TooManyRooms> {
         let (mut rooms, source) = (self.lock(), visit.source());
+        if !rooms.contains_key(id) {
+            visit.open_room().map_err(|_| TooManyRooms::TooFast)?;
+        }
         let counted = match rooms.get(id) {
             Some(tenancy) if tenancy.counts_for(source) => visit.stay_in_room(),
             _ => count(&mut rooms, visit)?,

@@ -9,6 +9,7 @@ use tessera_mosaic::{FrameError, Ingest, Limits, TileSpec};
 use thiserror::Error;
 use tracing::error;
 
+use crate::guests::NoRoom;
 use crate::limits::FrameLimits;
 use crate::piece::Piece;
 use crate::usage::Account;
@@ -34,6 +35,9 @@ pub(crate) enum PoolError {
         "too large: it makes a tile of more than {0} bytes, which is a tile's share of a mosaic; send one of lower quality"
     )]
     TooLargeTile(usize),
+    /// There is no room for the frame, of which other tiles may have to be made.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// The codec panicked, which is our fault: the frame is lost, the server is not.
     #[error("the frame made our decoder fail; send it as plain baseline JPEG")]
     Panicked,

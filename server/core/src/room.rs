@@ -17,7 +17,8 @@ use crate::limits::Limits;
 use crate::names::{ClientId, DisplayName, Session};
 use crate::piece::Piece;
 use growth::Growth;
-pub(crate) use joining::{Departure, Join, JoinError, Standing};
+use joining::Barred;
+pub(crate) use joining::{Departure, Join, JoinError, NoSuchSeat, Standing};
 use occupant::{Coming, Frame, Occupant};
 use seating::Seating;
 
@@ -68,7 +69,7 @@ pub(crate) struct Room {
     occupants: Vec<Occupant>,
     departed: VecDeque<ClientId>,
     /// Whose seat a host ended: they stay out.
-    barred: VecDeque<ClientId>,
+    barred: VecDeque<Barred>,
     is_locked: bool,
     /// Rises with every change that a mosaic shows; the same number is the same picture.
     sequence: u64,

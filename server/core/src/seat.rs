@@ -13,15 +13,15 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tracing::info;
 
 use crate::counters::{Counters, Share};
-use crate::guests::{Counted, Visit};
+use crate::guests::{Counted, Keeper, Visit};
 use crate::limits::CallLimits;
 use crate::names::{ClientId, RoomId, Session};
 use crate::pace::{Pace, Verdict};
 use crate::peer::Peer;
 use crate::piece::Piece;
 use crate::room::{
-    Attendance, Change, Departure, Gone, Join, JoinError, Missing, PushError, Room, Snapshot, Stamp,
-    Standing, Ticket, Unmade,
+    Attendance, Change, Departure, Gone, Join, JoinError, Missing, NoSuchSeat, PushError, Room, Snapshot,
+    Stamp, Standing, Ticket, Unmade,
 };
 use crate::usage::Account;
 
@@ -55,6 +55,7 @@ struct Hold {
     /// Of its pushes.
     pace: Pace,
     account: Account,
+    keeper: Keeper,
     /// Counts the seat for an address.
     place: Arc<Counted>,
 }
@@ -62,17 +63,13 @@ struct Hold {
 /// Why a hold was ended by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The seat's session came again: newest wins.
+    /// The seat's session came again, or whoever a token gives the id: newest wins.
     TakenOver,
     /// So many frames in a row could not be used.
     TooManyRefusals(u32),
     /// A host ended the seat.
     ByHost,
 }
-
-/// Nobody has this seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoSuchSeat;
 
 impl Seats {
     pub(crate) fn new(id: RoomId, room: Room, limits: CallLimits, counters: Counters) -> Arc<Self> {
@@ -102,7 +99,8 @@ impl Seats {
             let (end, ended) = watch::channel(None);
             let pace = Pace::new(&self.limits);
             let account = Account::new(peer.visit().usage());
-            let hold = Hold { end, work: Arc::default(), pace, account, place };
+            let keeper = peer.visit().keeper();
+            let hold = Hold { end, work: Arc::default(), pace, account, keeper, place };
             state.holds.insert(joined.ticket, hold);
             let seat = Seat {
                 seats: Arc::clone(self),
@@ -154,6 +152,11 @@ impl Seats {
     /// On whom work on its frames is charged.
     pub(crate) fn account(&self, ticket: Ticket) -> Result<Account, Gone> {
         self.lock().holds.get(&ticket).map(|hold| hold.account.clone()).ok_or(Gone)
+    }
+
+    /// What keeps its frames.
+    pub(crate) fn keeper(&self, ticket: Ticket) -> Result<Keeper, Gone> {
+        self.lock().holds.get(&ticket).map(|hold| hold.keeper.clone()).ok_or(Gone)
     }
 
     /// Notes that the holder said something.
@@ -210,16 +213,28 @@ impl Seats {
         })
     }
 
-    /// Ends the seat of this id, and keeps its holder out from now on. The seat is free at once, its session proves
-    /// nothing any more, and pushes find nobody, whatever its stream does: one that is not read learns of it late.
+    /// Ends the seat of this id, or keeps its slot no more, and keeps its holder out from now on. The seat is free at
+    /// once, its session proves nothing any more, and pushes find nobody, whatever its stream does: one that is not read
+    /// learns of it late.
     pub(crate) fn end_seat(&self, id: &ClientId) -> Result<(), NoSuchSeat> {
         self.change(|state| {
-            let ticket = state.room.bar(id).ok_or(NoSuchSeat)?;
-            state.end(ticket, End::ByHost);
-            state.holds.remove(&ticket);
-            state.room.leave(ticket, Departure::Goodbye, now());
+            if let Some(ticket) = state.room.bar(id, now())? {
+                state.end(ticket, End::ByHost);
+                state.holds.remove(&ticket);
+                state.room.leave(ticket, Departure::Goodbye, now());
+            }
             Ok(())
         })
+    }
+
+    /// Whether a joiner may come in, if there is a seat.
+    pub(crate) fn admit(&self, join: &Join) -> Result<(), JoinError> {
+        self.lock().room.admit(join, now())
+    }
+
+    /// Whether a spectator may come in, and stay: `id` is what a token names them.
+    pub(crate) fn bars(&self, id: &ClientId) -> bool {
+        self.lock().room.is_barred(id, true)
     }
 
     /// Lets nobody in any more but hosts and those who come back, or everybody again.

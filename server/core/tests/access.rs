@@ -20,6 +20,13 @@ async fn watch(client: &Client, request: WatchMosaicRequest, token: &str) -> Res
     Ok(Mosaics(responses))
 }
 
+/// A guest's token that is for one person, whose display name is the id in capitals.
+fn named(id: &str) -> String {
+    let mut claims = claims("guest");
+    (claims["sub"], claims["name"]) = (json!(id), json!(id.to_uppercase()));
+    signed(&claims)
+}
+
 /// The code that a call with this token ends with at once.
 async fn refused(client: &Client, request: WatchMosaicRequest, token: &str) -> Code {
     watch(client, request, token).await.map(|_| ()).expect_err("it was let in").code()
@@ -133,14 +140,15 @@ async fn a_token_with_a_name_is_for_nobody_else() {
     let key = KeyFile::new();
     let server = TestServer::with(&key.config()).await;
     let client = server.client().await;
-    let mut of_anna = claims("guest");
-    (of_anna["sub"], of_anna["name"]) = (json!("anna"), json!("Anna B."));
-    let of_anna = signed(&of_anna);
+    let of_anna = named("anna");
     assert_eq!(refused(&client, join("bert"), &of_anna).await, Code::PermissionDenied);
     let request = WatchMosaicRequest { display_name: "The host".to_owned(), ..join("anna") };
     let first = watch(&client, request, &of_anna).await.unwrap().next().await;
     let place = &first.layout.unwrap().places[0];
-    assert_eq!((place.client_id.as_str(), place.display_name.as_str()), ("anna", "Anna B."));
+    assert_eq!((place.client_id.as_str(), place.display_name.as_str()), ("anna", "ANNA"));
+    let push = FrameRequest { client_id: "bert".to_owned(), ..frame(tile_frame(1)) };
+    let pushed = within(client.grpc.clone().push_frame(with_token(push, &of_anna))).await;
+    assert_eq!(pushed.unwrap_err().code(), Code::PermissionDenied);
 }
 
 #[tokio::test]
@@ -201,6 +209,38 @@ async fn whoever_is_thrown_out_stays_out_and_the_others_see_it() {
     assert_eq!(refused(&client, again, &guest).await, Code::PermissionDenied);
     let pushed = within(client.grpc.clone().push_frame(with_token(push, &guest))).await;
     assert_eq!(pushed.unwrap_err().code(), Code::FailedPrecondition);
+}
+
+#[tokio::test]
+async fn whoever_is_thrown_out_does_not_watch_on_by_the_same_token() {
+    let key = KeyFile::new();
+    let server = TestServer::with(&key.config()).await;
+    let client = server.client().await;
+    let host = token("host");
+    let of_anna = named("anna");
+    let (mut anna, _) = seated(&client, "anna", &of_anna).await;
+    let mut spectator = watch(&client, WatchMosaicRequest::default(), &of_anna).await.unwrap();
+    let mut other = watch(&client, WatchMosaicRequest::default(), &named("bert")).await.unwrap();
+    kick(&client, "anna", &host).await.unwrap();
+    for stream in [&mut anna, &mut spectator] {
+        assert_eq!(stream.end().await.code(), Code::PermissionDenied);
+    }
+    assert_eq!(refused(&client, WatchMosaicRequest::default(), &of_anna).await, Code::PermissionDenied);
+    other.wait_for(|response| response.layout.as_ref().is_some_and(|layout| layout.places.is_empty())).await;
+}
+
+#[tokio::test]
+async fn a_token_gives_its_bearer_the_id_that_somebody_without_one_has_taken() {
+    let key = KeyFile::new();
+    let server = TestServer::with(&key.config()).await;
+    let client = server.client().await;
+    let (mut other, first) = seated(&client, "anna", &token("guest")).await;
+    let (_anna, seat) = seated(&client, "anna", &named("anna")).await;
+    assert_eq!(seat.seat.unwrap().slot, first.seat.unwrap().slot);
+    let status = other.end().await;
+    assert_eq!(status.code(), Code::Aborted);
+    assert!(status.message().contains("by a token"), "{status}");
+    assert_eq!(refused(&client, join("anna"), &token("guest")).await, Code::AlreadyExists);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use ring::hmac;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// The shortest secret, in bytes: as long as what it makes (RFC 2104 section 3).
 const SHORTEST: usize = 32;
@@ -135,14 +135,15 @@ impl Keys {
                 }
                 Err(error) if !is_told => {
                     is_told = true;
-                    warn!("the key stays as it was: {error}");
+                    error!("the key stays as it was: {error}");
                 }
                 Err(_) => {}
             }
         }
     }
 
-    fn take(&self, key: Key) {
+    /// Takes another key, if it is another.
+    pub(super) fn take(&self, key: Key) {
         if !constant_time_eq(&key.secret, &self.current().secret) {
             info!("the key has changed: tokens of the one before are void");
             self.current.send_replace(Arc::new(key));

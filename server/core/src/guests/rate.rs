@@ -20,7 +20,6 @@ const MANY: usize = 1024;
 pub(crate) struct Rate<C: Clock = MonotonicClock> {
     limiter: RateLimiter<Source, HashMapStateStore<Source>, C, NoOpMiddleware<C::Instant>>,
     clock: C,
-    spares_loopback: bool,
     /// How many addresses it takes to look which can be forgotten: twice as many as could not when it was looked last,
     /// so that looking costs each address a constant.
     look_at: AtomicUsize,
@@ -28,16 +27,16 @@ pub(crate) struct Rate<C: Clock = MonotonicClock> {
 
 impl Rate {
     /// `per_minute` of each address; 0 counts as 1.
-    pub(crate) fn new(per_minute: u32, spares_loopback: bool) -> Self {
-        Self::by(MonotonicClock, per_minute, spares_loopback)
+    pub(crate) fn new(per_minute: u32) -> Self {
+        Self::by(MonotonicClock, per_minute)
     }
 }
 
 impl<C: Clock + Clone> Rate<C> {
-    fn by(clock: C, per_minute: u32, spares_loopback: bool) -> Self {
+    fn by(clock: C, per_minute: u32) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
         let limiter = RateLimiter::new(quota, HashMapStateStore::default(), clock.clone());
-        Self { limiter, clock, spares_loopback, look_at: AtomicUsize::new(MANY) }
+        Self { limiter, clock, look_at: AtomicUsize::new(MANY) }
     }
 
     /// Counts one of `source`.
@@ -46,9 +45,6 @@ impl<C: Clock + Clone> Rate<C> {
     ///
     /// When it is one too many, which is not counted: how long it would have to wait.
     pub(crate) fn check(&self, source: Source) -> Result<(), Duration> {
-        if self.spares_loopback && source.is_loopback() {
-            return Ok(());
-        }
         let checked = self.limiter.check_key(&source);
         self.forget();
         checked.map_err(|until| until.wait_time_from(self.clock.now()))
@@ -78,7 +74,7 @@ mod tests {
     #[test]
     fn each_address_has_its_own_minute_and_waits_as_long_as_it_is_told() {
         let clock = FakeRelativeClock::default();
-        let rate = Rate::by(clock.clone(), 3, true);
+        let rate = Rate::by(clock.clone(), 3);
         let (one, other) = (source([203, 0, 113, 9]), source([203, 0, 113, 10]));
         for _ in 0..3 {
             assert_eq!(rate.check(one), Ok(()));
@@ -91,18 +87,9 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_spared_if_it_is_to_be() {
-        let here = source([127, 0, 0, 1]);
-        let spared = Rate::new(1, true);
-        assert!((0..9).all(|_| spared.check(here).is_ok()));
-        let limited = Rate::new(1, false);
-        assert!(limited.check(here).is_ok() && limited.check(here).is_err());
-    }
-
-    #[test]
     fn who_has_not_come_for_long_is_forgotten() {
         let clock = FakeRelativeClock::default();
-        let rate = Rate::by(clock.clone(), 60, true);
+        let rate = Rate::by(clock.clone(), 60);
         for n in 0..100_000_u32 {
             rate.check(source((n + (10 << 24)).to_be_bytes())).unwrap();
             clock.advance(Duration::from_millis(10));

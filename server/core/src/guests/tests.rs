@@ -63,9 +63,26 @@ fn this_machine_and_proxies_are_spared_but_not_who_comes_through_them() {
     let _by_itself = [guests.hand_on(ONE).unwrap(), guests.hand_on(ONE).unwrap()];
     assert_eq!(guests.hand_on(ONE).unwrap_err(), Full::ForAddress);
     drop((spared, proxied, requests));
+    let of_a_proxy_that_does_not_say = [guests.hand_on(HERE).unwrap(), guests.hand_on(HERE).unwrap()];
+    assert_eq!(guests.hand_on(HERE).unwrap_err(), Full::ForAddress);
+    drop(of_a_proxy_that_does_not_say);
     let limited = small(true);
     let _two = [limited.connect(HERE, false).unwrap(), limited.connect(HERE, false).unwrap()];
     assert_eq!(limited.connect(HERE, false).unwrap_err(), Full::ForAddress);
+}
+
+#[test]
+fn joins_from_this_machine_are_not_counted_unless_they_came_through_a_proxy() {
+    let mut limits = Limits::default();
+    limits.calls.joins_per_minute = 1;
+    let guests = Guests::new(&limits, Counters::default());
+    let here = guests.connect(HERE, false).unwrap();
+    assert!((0..9).all(|_| here.join().is_ok()));
+    let forwarded = guests.hand_on(HERE).unwrap();
+    assert!(forwarded.join().is_ok() && forwarded.join().is_err());
+    limits.connections.limit_loopback = true;
+    let here = Guests::new(&limits, Counters::default()).connect(HERE, false).unwrap();
+    assert!(here.join().is_ok() && here.join().is_err());
 }
 
 #[test]
@@ -116,4 +133,24 @@ fn seats_and_wrong_tokens_have_a_rate_for_each_address() {
     assert!(one.join_by_wish().is_ok() && again.join_by_wish().is_ok() && one.join_by_wish().is_err());
     assert!(one.present_wrong_token().is_ok() && again.present_wrong_token().is_err());
     assert!((0..9).all(|_| here.join().is_ok()));
+}
+
+#[test]
+fn frames_that_are_kept_are_counted_for_their_address_and_in_all_as_long_as_they_are_anywhere() {
+    let guests = small(false);
+    let visits = [ONE, ONE, OTHER].map(|address| guests.connect(address, false).unwrap());
+    let [one, again, other] = visits.each_ref().map(Visit::keeper);
+    let first = one.keep(&[7; 40]).unwrap();
+    assert_eq!(first, [7; 40][..]);
+    assert_eq!(again.keep(&[0; 21]), Err(NoRoom::ForAddress));
+    let part = first.slice(..1);
+    drop(first);
+    let third = other.keep(&[0; 60]).unwrap();
+    assert_eq!(one.keep(&[0; 1]), Err(NoRoom::InAll), "a part keeps all of it");
+    drop(part);
+    drop(again.keep(&[0; 40]).unwrap());
+    let here = guests.connect(HERE, false).unwrap().keeper();
+    drop(third);
+    let _much = here.keep(&[0; 100]).expect("this machine has no bound of its own");
+    assert_eq!(here.keep(&[0; 1]), Err(NoRoom::InAll));
 }

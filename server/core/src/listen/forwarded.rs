@@ -54,15 +54,18 @@ fn last<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     entries(headers, name).next()
 }
 
-/// The entries of a list, which may be in several headers, from the last to the first. (An entry that is no text ends
-/// nothing silently: it is an empty one, which is no address.)
+/// The entries of a list, which may be in several headers, from the last to the first. One that is no text is an empty
+/// one, which is no address, and says nothing about the others: a proxy appends to whatever a guest wrote.
 fn entries<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let values = headers.get_all(name).iter().rev();
-    values.flat_map(|value| value.to_str().unwrap_or_default().rsplit(',').map(str::trim))
+    let entries =
+        headers.get_all(name).iter().rev().flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
+    entries.map(|entry| std::str::from_utf8(entry).unwrap_or_default().trim())
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn arrival(peer: &str) -> Arrival {
@@ -71,11 +74,11 @@ mod tests {
         Arrival { peer, local, secure: false, forwarded: false }
     }
 
-    fn resolved(peer: &str, headers: &[(HeaderName, &str)]) -> Option<Arrival> {
+    fn resolved(peer: &str, headers: &[(HeaderName, &[u8])]) -> Option<Arrival> {
         let proxies = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(name, value.parse().unwrap());
+            map.append(name, HeaderValue::from_bytes(value).unwrap());
         }
         resolve(&map, arrival(peer), &proxies)
     }
@@ -95,11 +98,21 @@ mod tests {
             (&["6.6.6.6, unknown, 10.1.1.1"], "10.1.1.1:0"),
             (&["unknown"], "10.9.9.9:4711"),
             (&[""], "10.9.9.9:4711"),
+            (&["\u{e4}, 203.0.113.9"], "203.0.113.9:0"),
+            (&["203.0.113.9, \u{e4}, 10.1.1.1"], "10.1.1.1:0"),
         ] {
-            let headers: Vec<_> = hops.iter().map(|hop| (FORWARDED_FOR, *hop)).collect();
+            let headers: Vec<_> = hops.iter().map(|hop| (FORWARDED_FOR, hop.as_bytes())).collect();
             let arrival = resolved("10.9.9.9", &headers).unwrap();
             assert_eq!((arrival.peer.to_string(), arrival.forwarded), (peer.to_owned(), true), "{hops:?}");
         }
+    }
+
+    #[test]
+    fn what_is_no_text_hides_nothing_that_a_proxy_wrote_behind_it() {
+        let headers: [(_, &[u8]); 2] =
+            [(FORWARDED_FOR, b"\xff, 203.0.113.9"), (FORWARDED_PROTO, b"\xff,https")];
+        let arrival = resolved("10.9.9.9", &headers).unwrap();
+        assert_eq!((arrival.peer.to_string().as_str(), arrival.secure), ("203.0.113.9:0", true));
     }
 
     #[test]
@@ -112,14 +125,14 @@ mod tests {
             (&["http", "https"], true),
             (&["gopher"], false),
         ] {
-            let headers: Vec<_> = schemes.iter().map(|scheme| (FORWARDED_PROTO, *scheme)).collect();
+            let headers: Vec<_> = schemes.iter().map(|scheme| (FORWARDED_PROTO, scheme.as_bytes())).collect();
             assert_eq!(resolved("10.9.9.9", &headers).unwrap().secure, secure, "{schemes:?}");
         }
     }
 
     #[test]
     fn nobody_else_is_believed() {
-        let headers = [(FORWARDED_FOR, "203.0.113.9"), (FORWARDED_PROTO, "https")];
+        let headers: [(_, &[u8]); 2] = [(FORWARDED_FOR, b"203.0.113.9"), (FORWARDED_PROTO, b"https")];
         for peer in ["203.0.113.1", "127.0.0.1", "::2"] {
             assert_eq!(resolved(peer, &headers), None, "{peer}");
         }
@@ -132,6 +145,6 @@ mod tests {
     #[test]
     fn what_a_proxy_on_this_machine_hands_on_is_not_from_here() {
         assert!(arrival("10.0.0.1").is_from_here());
-        assert!(!resolved("10.0.0.1", &[(FORWARDED_PROTO, "http")]).unwrap().is_from_here());
+        assert!(!resolved("10.0.0.1", &[(FORWARDED_PROTO, b"http")]).unwrap().is_from_here());
     }
 }

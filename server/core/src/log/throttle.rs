@@ -1,13 +1,16 @@
-//! At most one warning a second, and a hundred lines that say what goes on.
+//! At most one warning a second, and a hundred lines of each kind that say what goes on.
 //!
 //! Whoever attacks can make a server write as often as it is attacked. So many lines tell as much, and how many more there
-//! were is said with the next.
+//! were is said with the next. Each place in the code that says what goes on has its own hundred: nobody hides what a host
+//! did by coming and going.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing::{Event, Level, Subscriber};
+use tracing::callsite::Identifier;
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -15,7 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::LogFormat;
 
-/// Warnings, and other lines, that are written in so much time.
+/// Warnings, and lines of each other kind, that are written in so much time.
 const WARNINGS: u32 = 1;
 const NOTES: u32 = 100;
 const WINDOW: Duration = Duration::from_secs(1);
@@ -26,11 +29,11 @@ pub struct Throttled<F> {
     inner: F,
     format: LogFormat,
     warnings: Mutex<Lines>,
-    /// Of what goes on.
-    notes: Mutex<Lines>,
+    /// Of what goes on, by where in the code they come from.
+    notes: Mutex<HashMap<Identifier, Lines>>,
 }
 
-/// The lines of one level.
+/// Lines of one kind.
 #[derive(Debug)]
 struct Lines {
     /// So many are written in a window.
@@ -44,8 +47,8 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(most: u32) -> Mutex<Self> {
-        Mutex::new(Self { most, begun: None, written: 0, left_out: 0 })
+    fn new(most: u32) -> Self {
+        Self { most, begun: None, written: 0, left_out: 0 }
     }
 
     /// Whether one may be written now, and how many were left out before it.
@@ -63,18 +66,25 @@ impl Lines {
 }
 
 impl<F> Throttled<F> {
-    /// `inner`, whose lines are of that form, with at most one warning a second and a hundred of what goes on.
+    /// `inner`, whose lines are of that form, with at most one warning a second and a hundred of each kind of what goes on.
     pub fn new(inner: F, format: LogFormat) -> Self {
-        Self { inner, format, warnings: Lines::new(WARNINGS), notes: Lines::new(NOTES) }
+        Self { inner, format, warnings: Mutex::new(Lines::new(WARNINGS)), notes: Mutex::default() }
     }
 
-    /// The lines that count together with those of this level, of which there may be too many.
-    fn lines(&self, level: Level) -> Option<(&Mutex<Lines>, &'static str)> {
-        match level {
-            Level::WARN => Some((&self.warnings, "warnings")),
-            Level::INFO => Some((&self.notes, "lines")),
+    /// Whether a line may be written now; then how many like it were left out before, and what they are called.
+    fn admit(&self, metadata: &Metadata<'_>, now: Instant) -> Option<(u64, &'static str)> {
+        match *metadata.level() {
+            Level::WARN => {
+                let left_out = self.warnings.lock().unwrap_or_else(PoisonError::into_inner).admit(now);
+                left_out.map(|count| (count, "warnings"))
+            }
+            Level::INFO => {
+                let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+                let lines = notes.entry(metadata.callsite()).or_insert_with(|| Lines::new(NOTES));
+                lines.admit(now).map(|count| (count, "lines like the next one"))
+            }
             // Errors are ours, and what is finer was asked for.
-            _ => None,
+            _ => Some((0, "")),
         }
     }
 
@@ -82,7 +92,7 @@ impl<F> Throttled<F> {
     fn say_left_out(&self, count: u64, what: &str, writer: &mut Writer<'_>) -> fmt::Result {
         let mut time = String::new();
         SystemTime.format_time(&mut Writer::new(&mut time))?;
-        let message = format!("{count} {what} before this one were left out");
+        let message = format!("{count} {what} were left out here");
         match self.format {
             LogFormat::Text => writeln!(writer, "{time}  INFO {message}"),
             LogFormat::Json => {
@@ -104,12 +114,9 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        if let Some((lines, what)) = self.lines(*event.metadata().level()) {
-            let admitted = lines.lock().unwrap_or_else(PoisonError::into_inner).admit(Instant::now());
-            let Some(left_out) = admitted else { return Ok(()) };
-            if left_out > 0 {
-                self.say_left_out(left_out, what, &mut writer)?;
-            }
+        let Some((left_out, what)) = self.admit(event.metadata(), Instant::now()) else { return Ok(()) };
+        if left_out > 0 {
+            self.say_left_out(left_out, what, &mut writer)?;
         }
         self.inner.format_event(context, writer, event)
     }
@@ -127,16 +134,16 @@ mod tests {
 
     #[test]
     fn one_a_second_is_admitted_with_the_number_of_those_before() {
-        let (begin, warnings) = (Instant::now(), Lines::new(1));
-        let at = |millis| warnings.lock().unwrap().admit(begin + Duration::from_millis(millis));
+        let (begin, mut warnings) = (Instant::now(), Lines::new(WARNINGS));
+        let mut at = |millis| warnings.admit(begin + Duration::from_millis(millis));
         assert_eq!([at(0), at(1), at(999), at(1000)], [Some(0), None, None, Some(2)]);
         assert_eq!([at(1999), at(2000), at(9000)], [None, Some(1), Some(0)]);
     }
 
     #[test]
     fn a_hundred_a_second_are_admitted_of_what_goes_on() {
-        let (begin, notes) = (Instant::now(), Lines::new(NOTES));
-        let at = |millis| notes.lock().unwrap().admit(begin + Duration::from_millis(millis));
+        let (begin, mut notes) = (Instant::now(), Lines::new(NOTES));
+        let mut at = |millis| notes.admit(begin + Duration::from_millis(millis));
         assert!((0..100).all(|n| at(n) == Some(0)));
         assert_eq!([at(100), at(999), at(1000), at(1001)], [None, None, Some(2), Some(0)]);
     }
@@ -156,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_warnings_is_one_line_one_of_notes_a_hundred_and_neither_takes_from_the_other() {
+    fn a_flood_of_warnings_is_one_line_one_of_notes_a_hundred_and_none_takes_from_the_others() {
         let written = Written::default();
         let writer = written.clone();
         let log = tracing_subscriber::fmt()
@@ -166,13 +173,14 @@ mod tests {
         tracing::subscriber::with_default(log.finish(), || {
             (0..1000).for_each(|n| info!(n, "note"));
             (0..1000).for_each(|n| warn!(n, "flood"));
+            info!("a host's act");
             error!("ours");
         });
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-        let counts = ["flood", "note", "ours"].map(|what| text.matches(what).count());
+        let counts = ["flood", "note", "a host's act", "ours"].map(|what| text.matches(what).count());
         // A slow machine may begin a second window.
         assert!(
-            (1..=2).contains(&counts[0]) && (100..=200).contains(&counts[1]) && counts[2] == 1,
+            (1..=2).contains(&counts[0]) && (100..=200).contains(&counts[1]) && counts[2..] == [1, 1],
             "{counts:?}"
         );
     }

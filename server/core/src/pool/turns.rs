@@ -54,7 +54,10 @@ impl Turns {
 
     /// Gives turns to as many of those who wait as may have one.
     fn grant(&self, now: Instant) {
-        while let Some(next) = self.lock().pop(self.0.workers, now) {
+        loop {
+            // A statement of its own: what is granted to nobody takes the lock as it is dropped.
+            let next = self.lock().pop(self.0.workers, now);
+            let Some(next) = next else { return };
             let turn = Turn { turns: self.clone(), account: next.account, begun: now };
             // Who has just stopped waiting gives it back by that: a turn is over when it is dropped.
             drop(next.granted.send(turn));
@@ -217,5 +220,23 @@ mod tests {
         drop(waiting);
         assert!(turns.next(Some(&greedy)).now_or_never().is_some());
         assert_eq!((turns.lock().at_work, greedy.workers()), (0, 0));
+    }
+
+    #[test]
+    fn a_turn_is_not_lost_with_somebody_who_stops_waiting_as_it_is_granted() {
+        let (done, result) = std::sync::mpsc::channel();
+        // On a thread of its own, for what is wrong with it may be that it never ends.
+        std::thread::spawn(move || {
+            let turns = Turns::new(1);
+            for _ in 0..3 {
+                let (granted, gone) = oneshot::channel();
+                drop(gone);
+                turns.lock().enter(Waiting { account: None, granted });
+            }
+            turns.grant(Instant::now());
+            let state = turns.lock();
+            done.send((state.at_work, state.waiting.len())).unwrap();
+        });
+        assert_eq!(result.recv_timeout(Duration::from_secs(10)), Ok((0, 0)));
     }
 }

@@ -43,7 +43,9 @@ impl Growth {
         let mut smaller = grids().zip(self.sufficed).take_while(|(grid, _)| *grid < self.shown);
         let due = smaller.find(|(_, since)| since.is_some_and(is_due));
         let goal = due.map_or(self.shown, |(grid, _)| grid).max(needed);
-        let next = (goal != self.shown).then_some(goal);
+        // What is on its way becomes no smaller before it is shown: whoever comes and goes would have tiles made anew each time,
+        // and nobody would see the grid.
+        let next = (goal != self.shown).then_some(goal).max(self.next.filter(|_| goal != self.shown));
         std::mem::replace(&mut self.next, next) != next
     }
 

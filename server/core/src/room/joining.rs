@@ -5,7 +5,7 @@ use std::time::Instant;
 use tessera_mosaic::{Grid, Slot};
 use thiserror::Error;
 
-use super::occupant::Occupant;
+use super::occupant::{Former, Occupant};
 use super::seating::{Claim, Kept, Taken};
 use super::{DEPARTED, KEPT, Room, Ticket};
 use crate::guests::TooManyPlaces;
@@ -23,6 +23,8 @@ pub(crate) struct Join {
     pub(crate) session: Option<Session>,
     /// The slot that the joiner would like.
     pub(crate) preferred: Option<usize>,
+    /// Whether a token says that the id is the joiner's, and nobody else's.
+    pub(crate) is_named: bool,
     /// Whether the joiner is a host of the room.
     pub(crate) is_host: bool,
 }
@@ -32,7 +34,8 @@ impl Join {
     /// A guest who brings nothing but an id.
     pub(crate) fn of(id: &str) -> Self {
         let id = ClientId::new(id).unwrap();
-        Self { name: DisplayName::from(&id), id, session: None, preferred: None, is_host: false }
+        let name = DisplayName::from(&id);
+        Self { name, id, session: None, preferred: None, is_named: false, is_host: false }
     }
 }
 
@@ -66,10 +69,22 @@ pub(crate) enum JoinError {
     TooManyPlaces(#[from] TooManyPlaces),
 }
 
+/// Nobody in the room has this id, and no slot is kept for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoSuchSeat;
+
+/// Whose seat a host ended.
+#[derive(Debug)]
+pub(super) struct Barred {
+    id: ClientId,
+    /// Whether a token named them. If not, the id may be another's.
+    was_named: bool,
+}
+
 /// Whether a joiner was here before, as far as can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// The session is that of this hold, which is taken over.
+    /// This hold is taken over: the session is its own, or a token says that its id is the joiner's.
     Seated(Ticket),
     /// The session is that of a slot that is kept.
     Kept,
@@ -89,23 +104,30 @@ pub(crate) enum Departure {
 }
 
 impl Room {
-    /// Gives a seat: the one that the session proves, or a free one.
+    /// Gives a seat: the one that the session or the token proves, or a free one.
     ///
     /// `fresh` is the session of a new seat; a seat that is taken over keeps its own, so that whoever lost
     /// the answer can prove it again.
     pub(crate) fn join(&mut self, join: Join, fresh: Session, now: Instant) -> Result<Joined, JoinError> {
-        let proved = join.session.and_then(|session| self.position_of_bearer(&session, now));
+        let own = self.own_seat(&join, now);
         let same_id = self.occupants.iter().position(|o| o.id == join.id);
-        if same_id.is_some() && same_id != proved || self.takes_an_id_away(&join, proved, now) {
+        if same_id.is_some() && same_id != own || self.takes_an_id_away(&join, own, now) {
             return Err(JoinError::IdTaken);
         }
         self.admit(&join, now)?;
-        let joined = match proved {
-            Some(position) => self.take_over(position, join, now),
+        let joined = match own {
+            Some(position) => self.take_over(position, join, fresh, now),
             None => self.sit_down(join, fresh, now)?,
         };
         self.changed(now);
         Ok(joined)
+    }
+
+    /// Where somebody sits whose seat the joiner takes over: by the session, or as the only one whom a token gives that id.
+    fn own_seat(&self, join: &Join, now: Instant) -> Option<usize> {
+        let is_usurped = |o: &Occupant| join.is_named && !o.is_named && o.id == join.id;
+        let usurped = self.occupants.iter().position(is_usurped);
+        usurped.or_else(|| join.session.and_then(|session| self.position_of_bearer(&session, now)))
     }
 
     /// Whether somebody who has a seat, or a slot that is kept, gives up its id for one that is kept for another, or leaves with
@@ -122,28 +144,33 @@ impl Room {
     }
 
     /// Whether the joiner may come in, if there is a seat.
-    fn admit(&self, join: &Join, now: Instant) -> Result<(), JoinError> {
+    pub(crate) fn admit(&self, join: &Join, now: Instant) -> Result<(), JoinError> {
         if join.is_host {
             return Ok(());
         }
-        if self.barred.contains(&join.id) {
+        if self.is_barred(&join.id, join.is_named) {
             return Err(JoinError::Barred);
         }
-        if self.is_locked && !self.is_proved(join, now) {
+        if self.is_locked && !join.session.is_some_and(|session| self.comes_back(&session, now)) {
             return Err(JoinError::Locked);
         }
         Ok(())
     }
 
-    /// Whether the joiner's session is that of a seat or of a slot that is kept.
-    fn is_proved(&self, join: &Join, now: Instant) -> bool {
-        matches!(self.standing(join, now), Standing::Seated(_) | Standing::Kept)
+    /// Whether a host ended the seat of whoever has this id. One whom a token names is not kept out for somebody whom none
+    /// did.
+    pub(crate) fn is_barred(&self, id: &ClientId, is_named: bool) -> bool {
+        self.barred.iter().any(|barred| barred.id == *id && (barred.was_named || !is_named))
+    }
+
+    /// Whether the session is that of a seat or of a slot that is kept.
+    fn comes_back(&self, session: &Session, now: Instant) -> bool {
+        self.position_of_bearer(session, now).is_some() || self.seating.kept_for(session, now).is_some()
     }
 
     /// Whether the joiner was here before, as far as can be told.
     pub(crate) fn standing(&self, join: &Join, now: Instant) -> Standing {
-        let seated = join.session.and_then(|session| self.position_of_bearer(&session, now));
-        if let Some(position) = seated {
+        if let Some(position) = self.own_seat(join, now) {
             return Standing::Seated(self.occupants[position].ticket);
         }
         if join.session.is_some_and(|session| self.seating.kept_for(&session, now).is_some()) {
@@ -164,21 +191,22 @@ impl Room {
         (is_new || slot < grid.slot_count()).then_some(slot)
     }
 
-    fn take_over(&mut self, position: usize, join: Join, now: Instant) -> Joined {
+    fn take_over(&mut self, position: usize, join: Join, fresh: Session, now: Instant) -> Joined {
         let ticket = self.next_ticket();
         let occupant = &mut self.occupants[position];
-        if let Some(former) =
-            occupant.former.take_if(|former| join.session.is_some_and(|it| former.is_proved_by(&it, now)))
-        {
+        if !join.session.is_some_and(|session| session.proves(&occupant.session)) {
             // Whoever sat down by the id alone leaves nothing behind.
-            occupant.session = former.session;
+            let is_brought = |former: &Former| join.session.is_some_and(|it| former.is_proved_by(&it, now));
+            occupant.session =
+                occupant.former.take().filter(is_brought).map_or(fresh, |former| former.session);
             (occupant.frame, occupant.shown, occupant.coming) = (None, None, None);
             occupant.video_off = false;
         }
         let replaced = std::mem::replace(&mut occupant.ticket, ticket);
         let old_id = std::mem::replace(&mut occupant.id, join.id);
         // A client that starts anew counts its frames anew.
-        (occupant.name, occupant.heard, occupant.is_host) = (join.name, now, join.is_host);
+        (occupant.name, occupant.heard) = (join.name, now);
+        (occupant.is_named, occupant.is_host) = (join.is_named, join.is_host);
         (occupant.newest_push, occupant.refusals_in_a_row) = (0, 0);
         let is_renamed = old_id != occupant.id;
         let joined =
@@ -201,7 +229,7 @@ impl Room {
             self.opened = Some(now);
         }
         let wishes = [self.wish(join.preferred, now), wish];
-        let claim = Claim { id: &join.id, session: join.session, wishes };
+        let claim = Claim { id: &join.id, is_named: join.is_named, session: join.session, wishes };
         let Taken { slot, session, former } = self.seating.take(&claim, now).ok_or(full)?;
         let (ticket, session) = (self.next_ticket(), session.unwrap_or(fresh));
         self.departed.retain(|id| *id != join.id);
@@ -212,6 +240,7 @@ impl Room {
             name: join.name,
             session,
             former,
+            is_named: join.is_named,
             is_host: join.is_host,
             video_off: false,
             frame: None,
@@ -230,7 +259,7 @@ impl Room {
         let occupant = self.occupants.swap_remove(position);
         let (id, session) = (occupant.id.clone(), occupant.session);
         let former = occupant.former.filter(|former| former.until > now);
-        let kept = Kept { id, session, until: now + KEPT, former };
+        let kept = Kept { id, is_named: occupant.is_named, session, until: now + KEPT, former };
         let kept = (departure == Departure::Broken).then_some(kept);
         self.seating.give_back(occupant.slot, kept);
         self.note_departed(occupant.id);
@@ -238,17 +267,24 @@ impl Room {
         true
     }
 
-    /// Keeps whoever has this id out from now on; gives the hold that is to end by that, if there is one.
-    pub(crate) fn bar(&mut self, id: &ClientId) -> Option<Ticket> {
-        let occupant = self.occupants.iter_mut().find(|occupant| occupant.id == *id)?;
-        // Nor does anybody come back to the seat by a session.
-        occupant.former = None;
-        let ticket = occupant.ticket;
+    /// Keeps whoever has this id out from now on, also one whose slot is kept; gives the hold that is to end by that, if
+    /// there is one.
+    pub(crate) fn bar(&mut self, id: &ClientId, now: Instant) -> Result<Option<Ticket>, NoSuchSeat> {
+        let (ticket, was_named) = match self.occupants.iter_mut().find(|occupant| occupant.id == *id) {
+            Some(occupant) => {
+                // Nor does anybody come back to the seat by a session.
+                occupant.former = None;
+                (Some(occupant.ticket), occupant.is_named)
+            }
+            None => (None, self.seating.give_up(id, now).ok_or(NoSuchSeat)?.is_named),
+        };
         if self.barred.len() == BARRED {
             self.barred.pop_front();
         }
-        self.barred.push_back(id.clone());
-        Some(ticket)
+        self.barred.push_back(Barred { id: id.clone(), was_named });
+        // Spectators look whether they may stay.
+        self.changed(now);
+        Ok(ticket)
     }
 
     /// Lets nobody in any more but hosts and those who come back, or everybody again.

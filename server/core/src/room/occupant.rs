@@ -20,6 +20,8 @@ pub(super) struct Occupant {
     pub(super) session: Session,
     /// Whose slot it was, if it was given to the id alone.
     pub(super) former: Option<Former>,
+    /// Whether a token says that the id is theirs, and nobody else's.
+    pub(super) is_named: bool,
     pub(super) is_host: bool,
     pub(super) video_off: bool,
     /// The last good frame.

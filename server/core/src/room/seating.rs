@@ -25,6 +25,8 @@ enum Place {
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub(super) id: ClientId,
+    /// Whether a token said that the id is theirs.
+    pub(super) is_named: bool,
     pub(super) session: Session,
     pub(super) until: Instant,
     /// Whose it was before them, who came by the id alone.
@@ -40,13 +42,15 @@ impl Kept {
     }
 
     /// The session that a newcomer goes on with who gets the slot, if he proves it, and the one that may still come for it.
-    fn given_to(self, brought: Option<Session>, now: Instant) -> (Option<Session>, Option<Former>) {
+    fn given_to(self, claim: &Claim<'_>, now: Instant) -> (Option<Session>, Option<Former>) {
         let former = self.former.filter(|former| former.until > now);
-        match (brought, former) {
+        match (claim.session, former) {
             (Some(brought), Some(former)) if former.is_proved_by(&brought, now) => {
                 (Some(former.session), None)
             }
             (Some(brought), former) if brought.proves(&self.session) => (Some(self.session), former),
+            // It was for somebody whom no token names, and who comes for nothing.
+            _ if claim.is_named && !self.is_named => (None, None),
             // Of the id alone: whoever can prove more comes first.
             (_, former) => {
                 let last = Former { session: self.session, until: self.until };
@@ -60,6 +64,8 @@ impl Kept {
 #[derive(Debug)]
 pub(super) struct Claim<'a> {
     pub(super) id: &'a ClientId,
+    /// Whether a token says that the id is the newcomer's.
+    pub(super) is_named: bool,
     pub(super) session: Option<Session>,
     pub(super) wishes: [Option<usize>; 2],
 }
@@ -99,7 +105,7 @@ impl Seating {
             .or_else(|| (0..self.places.len()).find(is_free))
             .or_else(|| self.places.iter().position(|place| matches!(place, Place::Kept(_))))?;
         let (session, former) = match std::mem::replace(&mut self.places[index], Place::Taken) {
-            Place::Kept(kept) if own.is_some() => kept.given_to(claim.session, now),
+            Place::Kept(kept) if own.is_some() => kept.given_to(claim, now),
             Place::Kept(_) | Place::Free | Place::Taken => (None, None),
         };
         Slot::new(index, Grid::LARGEST).map(|slot| Taken { slot, session, former })
@@ -126,6 +132,15 @@ impl Seating {
             Some(Place::Free) => true,
             Some(Place::Kept(kept)) => kept.until <= now,
             Some(Place::Taken) | None => false,
+        }
+    }
+
+    /// Keeps no slot any more for whoever has this id; gives for whom it was kept.
+    pub(super) fn give_up(&mut self, id: &ClientId, now: Instant) -> Option<Kept> {
+        let index = self.kept_by(|kept| kept.id == *id && kept.until > now)?;
+        match std::mem::replace(&mut self.places[index], Place::Free) {
+            Place::Kept(kept) => Some(kept),
+            Place::Free | Place::Taken => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The bytes of requests, counted while they are held.
 //!
-//! What has come of a message that is not whole, and a whole message that is in work, takes memory for whoever sent it.
-//! That is bounded for each address and in all, before any of it is kept. What a message only says that it will have
+//! What has come of a message that is not whole, and a whole message that is in work, takes memory for whoever sent it; and
+//! so does the buffer of a stream, which stays as large as its largest message. That is bounded for each address and in all, before any of it is kept. What a message only says that it will have
 //! takes none, so it counts nothing: else a few bytes could use up what there is for all.
 
 use std::pin::Pin;
@@ -17,12 +17,14 @@ use tonic::Status;
 use super::status;
 use crate::guests::{Holding, TooMuch};
 
-/// The body of a request. Whoever reads it holds what it gave: of a stream all that is unfinished, and the messages
-/// before that until the body is asked for more; of a single message everything, until the last clone of the
-/// [`Holding`] goes.
+/// The body of a request. Whoever reads it holds what it gave: of a stream the most that was ever unread of it, for its
+/// reader's buffer grows to that and never shrinks; of a single message everything, until the last clone of the [`Holding`]
+/// goes.
 pub(super) struct HeldBody {
     body: tonic::body::Body,
     holding: Arc<Mutex<Holding>>,
+    /// Bytes that came and are not done with.
+    unread: usize,
     /// Bytes that are held.
     held: usize,
     framing: Framing,
@@ -50,28 +52,28 @@ impl HeldBody {
     }
 
     fn new(body: tonic::body::Body, holding: Arc<Mutex<Holding>>, way: Way) -> Self {
-        Self { body, holding, held: 0, framing: Framing::default(), way }
-    }
-
-    fn hold(&mut self, bytes: usize) -> Result<(), TooMuch> {
-        if bytes != self.held {
-            self.holding.lock().unwrap_or_else(PoisonError::into_inner).set(bytes)?;
-            self.held = bytes;
-        }
-        Ok(())
+        Self { body, holding, unread: 0, held: 0, framing: Framing::default(), way }
     }
 
     /// Notes that the reader asks for more: messages that were whole are done with.
     fn ask(&mut self) {
         if matches!(self.way, Way::Stream) {
-            // It is less than before.
-            let _ = self.hold(self.framing.unfinished());
+            self.unread = self.framing.unfinished();
         }
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Status> {
-        self.hold(self.held + bytes.len()).map_err(status::too_much)?;
+        self.hold(self.unread + bytes.len()).map_err(status::too_much)?;
+        self.unread += bytes.len();
         self.framing.read(bytes);
+        Ok(())
+    }
+
+    fn hold(&mut self, bytes: usize) -> Result<(), TooMuch> {
+        if bytes > self.held {
+            self.holding.lock().unwrap_or_else(PoisonError::into_inner).set(bytes)?;
+            self.held = bytes;
+        }
         Ok(())
     }
 
@@ -212,17 +214,18 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_holds_what_is_unfinished_and_what_is_in_work() {
+    fn a_stream_holds_the_most_that_was_ever_unread_of_it() {
         let counters = Counters::default();
         let held = || counters.held().bytes;
         let body = pieces([b"\0\0\0\0\x03a", b"bc\0\0", b"\0\0\x02x"]);
         let mut body = HeldBody::stream(body, holding(&counters));
-        for expected in [6, 10, 2 + 4] {
+        // Then 2 + 4.
+        for expected in [6, 10, 10] {
             assert!(poll(&mut body).is_ready());
             assert_eq!(held(), expected);
         }
         assert!(poll(&mut body).is_pending());
-        assert_eq!(held(), 6);
+        assert_eq!(held(), 10);
         drop(body);
         assert_eq!(held(), 0);
     }

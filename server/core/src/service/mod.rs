@@ -74,6 +74,7 @@ impl Application<'_> {
             id,
             session: Session::parse(self.session),
             preferred: self.preferred_slot.and_then(|slot| usize::try_from(slot).ok()),
+            is_named: caller.badge.id().is_some(),
             is_host: caller.badge.is_host(room),
         })
     }
@@ -85,6 +86,10 @@ impl Service {
         let room = room_id(application.room)?;
         let join = application.join(caller, &room)?;
         let id = join.id.clone();
+        if let Some(room) = self.lobby.find(&room) {
+            // Whoever may not come in does not keep the room either.
+            room.seats.admit(&join).map_err(status::join)?;
+        }
         let stay = self.lobby.enter(&room, caller.peer.visit()).map_err(status::too_many_rooms)?;
         let seat = stay.seats.take(join, caller.peer.clone()).map_err(status::join)?;
         Ok((id, stay, seat))
@@ -135,10 +140,15 @@ impl Service {
         wanted: Wanted,
     ) -> Result<Result<(), PoolError>, Gone> {
         let account = room.seats.account(ticket)?;
-        // A camera that shows the same again costs a comparison. Another frame is copied out of its message, all of which
-        // it would keep otherwise, and nobody counts that.
+        // A camera that shows the same again costs a comparison.
         let last = room.seats.last_frame(ticket).filter(|(last, _)| last == jpeg);
-        let (jpeg, mut pieces) = last.unwrap_or_else(|| (Bytes::copy_from_slice(jpeg), Vec::new()));
+        let (jpeg, mut pieces) = match last {
+            Some(last) => last,
+            None => match room.seats.keeper(ticket)?.keep(jpeg) {
+                Ok(jpeg) => (jpeg, Vec::new()),
+                Err(error) => return Ok(Err(error.into())),
+            },
+        };
         let most = |layout| share(layout, self.limits.max_mosaic_bytes);
         while let Some(missing) = room.seats.show(ticket, &jpeg, stamp, &pieces)? {
             let spec = TileSpec { format: missing.format, fit: room.fit };

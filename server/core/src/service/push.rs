@@ -24,6 +24,9 @@ pub(super) async fn push(
         "" => None,
         id => Some(ClientId::new(id).map_err(|error| status::name("client_id", error))?),
     };
+    if let Some(id) = &id {
+        caller.badge.may_be(id).map_err(|error| status::access(&error))?;
+    }
     let session = Session::parse(&request.session);
     let ticket = room.seats.seat_of_push(id.as_ref(), session.as_ref()).map_err(status::push)?;
 

@@ -90,7 +90,9 @@ pub(super) fn refusal(error: &PoolError) -> Refusal {
         PoolError::Frame(FrameError::NotJpeg { .. }) => Reason::NotJpeg,
         PoolError::Frame(FrameError::Malformed(_)) => Reason::Malformed,
         PoolError::Frame(FrameError::Unsupported(_)) => Reason::Unsupported,
-        PoolError::Frame(FrameError::OverLimit { .. }) | PoolError::TooLargeTile(_) => Reason::OverLimit,
+        PoolError::Frame(FrameError::OverLimit { .. })
+        | PoolError::TooLargeTile(_)
+        | PoolError::NoRoom(_) => Reason::OverLimit,
         PoolError::Panicked => Reason::Internal,
     };
     Refusal { reason: reason.into(), message: error.to_string() }

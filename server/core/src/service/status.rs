@@ -69,7 +69,9 @@ pub(super) fn too_many_pushes(limit: u32) -> Status {
 
 pub(super) fn end(end: End) -> Status {
     match end {
-        End::TakenOver => Status::aborted("another stream took this seat over with its session"),
+        End::TakenOver => Status::aborted(
+            "another stream took this seat over, by its session or by a token for its client_id",
+        ),
         End::TooManyRefusals(most) => Status::invalid_argument(format!(
             "{most} frames in a row could not be used: send JPEG frames within the limits"
         )),

@@ -1,8 +1,9 @@
 //! What is not done twice, and what is not done at all.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tessera_mosaic::{Fit, Grid, Picture, Quality, TileFormat, TileSize, encode_jpeg};
+use tessera_wire::WatchMosaicRequest;
 
 use super::*;
 use crate::counters::Counters;
@@ -10,11 +11,22 @@ use crate::limits::Limits;
 use crate::lobby::Plan;
 use crate::peer::Peer;
 use crate::piece::Piece;
+use crate::room::KEPT;
 
 struct Call {
     service: Service,
     room: Stay,
     seat: Seat,
+}
+
+fn caller(service: &Service) -> Caller {
+    let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+    parts.extensions.insert(Peer::new(([127, 0, 0, 1], 1).into(), Instant::now()));
+    Caller::of(&axum::http::Request::from_parts(parts, ()), service).unwrap()
+}
+
+fn application(client_id: &str) -> Application<'_> {
+    Application { room: "", client_id, display_name: "", session: "", preferred_slot: None }
 }
 
 impl Call {
@@ -33,13 +45,7 @@ impl Call {
         });
         let (access, stopping) = (Access::default(), CancellationToken::new());
         let service = Service { lobby, pool, access, limits: limits.calls, max_fps: 30, stopping };
-        let request = axum::http::Request::new(());
-        let (mut parts, ()) = request.into_parts();
-        parts.extensions.insert(Peer::new(([127, 0, 0, 1], 1).into(), Instant::now()));
-        let caller = Caller::of(&axum::http::Request::from_parts(parts, ()), &service).unwrap();
-        let application =
-            Application { room: "", client_id: "anna", display_name: "", session: "", preferred_slot: None };
-        let (_, room, seat) = service.seat(&caller, &application).unwrap();
+        let (_, room, seat) = service.seat(&caller(&service), &application("anna")).unwrap();
         Self { service, room, seat }
     }
 
@@ -93,4 +99,20 @@ async fn a_frame_that_is_kept_does_not_keep_the_message_that_it_came_in() {
 #[tokio::test]
 async fn a_frame_that_is_answered_with_its_mosaic_is_made_a_tile_at_once() {
     assert!(!Call::new().send(100, Wanted::Now).await.is_pending());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_may_not_come_in_does_not_keep_the_room_either() {
+    let Call { service, room, seat } = Call::new();
+    room.seats.set_locked(true);
+    drop((seat, room));
+    tokio::time::sleep(KEPT - Duration::from_secs(1)).await;
+    let refused = service.seat(&caller(&service), &application("bert")).map(|_| ()).unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    let spectator = WatchMosaicRequest::default();
+    let refused = watch::Watch::new(&service, caller(&service), &spectator).map(|_| ()).unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    assert!(service.lobby.find(&RoomId::main()).is_some());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(service.lobby.find(&RoomId::main()).is_none());
 }

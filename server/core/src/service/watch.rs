@@ -16,6 +16,7 @@ use super::{Application, Service, room_id, status};
 use crate::access::Wish;
 use crate::fanout::Mosaic;
 use crate::lobby::{OpenRoom, Spectator, Stay};
+use crate::names::ClientId;
 use crate::room::{Change, Departure, JoinError};
 use crate::seat::{End, Seat};
 
@@ -40,7 +41,11 @@ pub(super) struct Watch {
 /// What the viewer has in the room.
 enum Place {
     Seat(Seat),
-    Spectator { _place: Spectator },
+    Spectator {
+        /// What a token names them; none of hosts.
+        id: Option<ClientId>,
+        _place: Spectator,
+    },
 }
 
 impl Place {
@@ -48,6 +53,14 @@ impl Place {
         match self {
             Self::Seat(seat) => Some(seat),
             Self::Spectator { .. } => None,
+        }
+    }
+
+    /// Whether a host has ended a seat of whoever watches.
+    fn is_barred(&self, room: &OpenRoom) -> bool {
+        match self {
+            Self::Spectator { id: Some(id), .. } => room.seats.bars(id),
+            Self::Seat(_) | Self::Spectator { id: None, .. } => false,
         }
     }
 }
@@ -107,6 +120,9 @@ impl Watch {
             return None;
         }
         match self.event().await {
+            Event::Mosaic | Event::Unchanged if self.place.is_barred(&self.room) => {
+                self.fail(status::join(JoinError::Barred))
+            }
             Event::Mosaic => match self.mosaic().await {
                 Ok(message) => Some(Ok(message)),
                 Err(status) => self.fail(status),
@@ -203,13 +219,20 @@ fn spectate(
 ) -> Result<(Stay, Place), Status> {
     let id = room_id(&request.room)?;
     caller.may(Wish::Watch, &id)?;
+    let name = caller.badge.id().filter(|_| !caller.badge.is_host(&id));
+    if let Some(room) = service.lobby.find(&id).filter(|_| !caller.badge.is_host(&id)) {
+        // Before the room is entered: whoever may not come in does not keep it either.
+        if name.is_some_and(|name| room.seats.bars(name)) {
+            return Err(status::join(JoinError::Barred));
+        }
+        if room.seats.is_locked() {
+            return Err(status::join(JoinError::Locked));
+        }
+    }
     let visit = caller.peer.visit();
     let room = service.lobby.enter(&id, visit).map_err(status::too_many_rooms)?;
-    if room.seats.is_locked() && !caller.badge.is_host(&id) {
-        return Err(status::join(JoinError::Locked));
-    }
     let place = room.spectate(visit).map_err(status::too_many_spectators)?;
-    Ok((room, Place::Spectator { _place: place }))
+    Ok((room, Place::Spectator { id: name.cloned(), _place: place }))
 }
 
 fn sit_down(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info};
 
 use super::certificate::{Certificate, CertificateError, Current};
 use super::self_signed::{Names, SelfSigned};
@@ -103,7 +103,7 @@ impl Keeper {
             match tokio::task::spawn_blocking(look).await {
                 Ok(keeper) => self = keeper,
                 Err(error) => {
-                    warn!(%error, "the certificate is not looked after any more: restart the server to change it");
+                    error!(%error, "the certificate is not looked after any more: restart the server to change it");
                     return std::future::pending().await;
                 }
             }
@@ -130,21 +130,21 @@ impl Keeper {
         self.look_at_dates(now);
     }
 
-    /// Warns once when clients begin to refuse the certificate of the moment.
+    /// Says once when clients begin to refuse the certificate of the moment.
     fn look_at_dates(&mut self, now: SystemTime) {
         let error = self.current.get().out_of_date(now);
         if let Some(error) = error.as_ref().filter(|_| !self.is_out_of_date) {
-            warn!("clients refuse this certificate, renew it: {error}");
+            error!("clients refuse this certificate, renew it: {error}");
         }
         self.is_out_of_date = error.is_some();
     }
 
-    /// Warns once of what is wrong, and only if it is so at two looks: between them two files may be half replaced.
+    /// Says once what is wrong, and only if it is so at two looks: between them two files may be half replaced.
     fn note(&mut self, what: String) {
         match &mut self.trouble {
             Some(trouble) if trouble.what == what => {
                 if !trouble.told {
-                    warn!("the certificate stays as it was: {what}");
+                    error!("the certificate stays as it was: {what}");
                 }
                 trouble.told = true;
             }
