@@ -17,6 +17,7 @@
 //! | joining and leaving 500 times a second | `joining_and_leaving_without_end_leaves_nothing` |
 //! | frames that take as long as any may, from many seats | `dear_frames_delay_nobody_else` |
 //! | messages that are announced and never sent | `messages_that_never_come_as_a_whole_are_bounded` |
+//! | large messages and frames that stay | `frames_that_are_shown_are_bounded_for_each_address` |
 
 use std::cell::Cell;
 use std::sync::LazyLock;
@@ -214,6 +215,27 @@ async fn messages_that_never_come_as_a_whole_are_bounded() {
                 held = watching => panic!("{held:?}"),
                 endings = within(hoarding) => assert!(endings.iter().any(|&ending| ending != Ending::Closed)),
             }
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn frames_that_are_shown_are_bounded_for_each_address() {
+    STAGE
+        .row(async |stage| {
+            // Good tiles, behind three megabytes of comments each: one address may have sixteen.
+            let (target, frame) = (stage.target(), jpeg::padded(TILE, 3 << 20));
+            let mut refusals = Vec::new();
+            let mut standing = Vec::new();
+            for n in 0..8 {
+                let guest = Guest::connect(target).await.unwrap();
+                let (seat, welcome) = guest.join(guest::hello(&format!("keeper {n}"))).await.unwrap();
+                let push = guest::push(&welcome.seat.unwrap(), 1, frame.clone());
+                refusals.extend(guest.push(push).await.unwrap().refusal.map(|refusal| refusal.message));
+                standing.push(seat);
+            }
+            assert_eq!(refusals.len(), 3, "{refusals:?}");
+            assert!(refusals[0].contains("--max-held-bytes-per-ip"), "{refusals:?}");
         })
         .await;
 }

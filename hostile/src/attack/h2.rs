@@ -74,6 +74,11 @@ impl Frame {
         )
     }
 
+    /// A call of gRPC that ends before its message.
+    pub fn empty_call(stream: u32, method: &str) -> Self {
+        Self { flags: END_HEADERS | END_STREAM, ..Self::call(stream, method) }
+    }
+
     /// A request without a body.
     pub fn get(stream: u32, path: &str) -> Self {
         let fields = [(":method", "GET"), (":scheme", "http"), (":path", path), (":authority", "localhost")];
@@ -116,6 +121,12 @@ impl Frame {
         [&head[..], &self.payload].concat()
     }
 
+    /// Whether nothing follows on its stream.
+    pub fn ends_a_stream(&self) -> bool {
+        let is_last = matches!(self.kind, Kind::HEADERS | Kind::DATA) && self.flags & END_STREAM != 0;
+        is_last || self.kind == Kind::RST_STREAM
+    }
+
     /// What a living peer answers to it, if anything.
     fn answer(&self) -> Option<Self> {
         let asks = matches!(self.kind, Kind::PING | Kind::SETTINGS) && self.flags & ACK == 0;
@@ -131,7 +142,7 @@ impl Frame {
     }
 
     /// The error code of a GOAWAY or RST_STREAM, or how much more a WINDOW_UPDATE gives leave for.
-    fn code(&self) -> u32 {
+    pub fn code(&self) -> u32 {
         let last = self.payload.last_chunk().copied();
         // A GOAWAY may have words behind its code.
         let code = if self.kind == Kind::GOAWAY {
@@ -237,6 +248,15 @@ impl Connection {
     /// As those of sockets.
     pub async fn send(&mut self, frame: &Frame) -> io::Result<()> {
         self.socket.write_all(&frame.bytes()).await
+    }
+
+    /// Sends frames that are bytes already.
+    ///
+    /// # Errors
+    ///
+    /// As those of sockets.
+    pub async fn send_bytes(&mut self, frames: &[u8]) -> io::Result<()> {
+        self.socket.write_all(frames).await
     }
 
     /// Begins a call with one message, and says that no other follows.

@@ -138,6 +138,30 @@ fn progressive(size: (u32, u32), quality: u8, sample: impl Fn(u32) -> u8) -> Byt
     jpeg.into()
 }
 
+/// A canonical tile behind as much Exif as a frame may have, each segment of which sends a reader of all directories through
+/// 1,800 of them that lie over each other (TIFF 6.0 section 2). Each `n` is another.
+pub fn tangled(tile: (u32, u32), n: u8) -> Bytes {
+    const DIRECTORIES: u16 = 1800;
+    /// Where the first of them is, behind one that points to all.
+    const BEGIN: u32 = 8 + 2 + 12 * DIRECTORIES as u32;
+    /// How many entries each has, of no known type, and how long that makes it. Behind it nothing follows.
+    const COUNT: [u8; 2] = [0x0B; 2];
+    const LENGTH: usize = 2 + 12 * 0x0B0B;
+    let pointer = |n: u32| [&[0x87, 0x69, 0, 4, 0, 0, 0, 1], &(BEGIN + 2 * n).to_be_bytes()[..]].concat();
+    let pointers: Vec<u8> = (0..DIRECTORIES.into()).flat_map(pointer).collect();
+    let directories = [COUNT.repeat(LENGTH / 2), vec![0; 2 * usize::from(DIRECTORIES) + 4]].concat();
+    let head = [b"Exif\0\0MM\0*\0\0\0\x08", &DIRECTORIES.to_be_bytes()[..]].concat();
+    let exif = segment(APP1, &[head, pointers, directories, vec![n]].concat());
+    let jpeg = canonical(tile);
+    let times = ((4 << 20) - jpeg.len()) / exif.len();
+    [&jpeg[..2], &exif.repeat(times), &jpeg[2..]].concat().into()
+}
+
+/// A canonical tile behind so many bytes of comments, and a few more.
+pub fn padded(tile: (u32, u32), bytes: usize) -> Bytes {
+    commented(&canonical(tile), bytes).into()
+}
+
 /// Each way to cut a small frame off.
 pub fn prefixes() -> impl Iterator<Item = Bytes> {
     let jpeg = Bytes::from(good((32, 32)));

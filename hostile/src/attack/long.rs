@@ -71,6 +71,12 @@ pub enum Attack {
     ForgedFrames,
     /// Good frames that cost as much as any may, from all seats that are left
     DearFrames,
+    /// Tiles behind megabytes of Exif whose directories lie over each other
+    TangledExif,
+    /// Seats whose connections break while a frame is in work or waits for it
+    Quitters,
+    /// Requests that are whole and ask for nothing, as many as connections may have
+    EmptyRequests,
     /// Messages that are announced and never sent
     HeldMessages,
 }
@@ -108,7 +114,9 @@ impl Attack {
             Self::FastFrames => "slowed",
             Self::FastPushes => "RESOURCE_EXHAUSTED after 5 s",
             Self::Ids | Self::Rooms | Self::ComeAndGo => "RESOURCE_EXHAUSTED",
-            Self::TakeOvers => "let in, and nobody notices",
+            Self::TakeOvers | Self::Quitters => "let in, and nobody notices",
+            Self::TangledExif => "taken, and nobody notices",
+            Self::EmptyRequests => "answered, and nobody notices",
             Self::ForgedFrames => "refused; the 20th ends the stream",
             Self::DearFrames => "they wait for each other, and nobody for them",
             Self::HeldMessages => "at most 64 MiB held",
@@ -135,7 +143,11 @@ impl Attack {
             Self::SlowHeaders | Self::SlowPrefaces => 100,
             Self::ClosedWindows | Self::UnreadViewers | Self::SlowViewers => 100,
             // Each has a seat.
-            Self::SlowBodies | Self::HeldMessages | Self::DearFrames => 40,
+            Self::SlowBodies | Self::HeldMessages | Self::DearFrames | Self::TangledExif | Self::Quitters => {
+                40
+            }
+            // Each has a connection, of 256.
+            Self::EmptyRequests => 250,
             _ => 4,
         }
     }
@@ -190,6 +202,9 @@ impl Attack {
             Self::TakeOvers => take_overs(target, attacker).await,
             Self::ForgedFrames => forged_frames(target, attacker).await,
             Self::DearFrames => dear_frames(target, attacker).await,
+            Self::TangledExif => tangled_exif(target, attacker).await,
+            Self::Quitters => quitters(target, attacker).await,
+            Self::EmptyRequests => Ok(swarm::empty_requests(target, 100).await?),
             Self::HeldMessages => held_message(target, attacker).await,
         }
     }
@@ -324,6 +339,33 @@ async fn dear_frames(target: Target, attacker: usize) -> Result<String, Tried> {
         }
     }
     Ok(format!("{FRAMES} frames taken"))
+}
+
+/// Each waits for the one before, as the tile is accepted and is no other than the one before.
+async fn tangled_exif(target: Target, attacker: usize) -> Result<String, Tried> {
+    static FRAMES: LazyLock<[Bytes; 2]> = LazyLock::new(|| [1, 2].map(|n| jpeg::tangled((640, 480), n)));
+    const TIMES: usize = 5;
+    let (mut frames, _) =
+        Guest::connect(target).await?.join(guest::hello(&format!("archivist {attacker}"))).await?;
+    for n in 0..TIMES {
+        frames.show(FRAMES[n % 2].clone()).await?;
+    }
+    Ok(format!("{TIMES} frames taken"))
+}
+
+/// The next connection takes the seat over before the last one breaks, so that none of it is counted as a join.
+async fn quitters(target: Target, attacker: usize) -> Result<String, Tried> {
+    const TIMES: usize = 20;
+    let hello = guest::hello(&format!("quitter {attacker}"));
+    let (mut frames, welcome) = Guest::connect(target).await?.join(hello.clone()).await?;
+    let seat = welcome.seat.ok_or_else(|| Status::internal("no seat"))?;
+    for n in 0..TIMES {
+        let frame_data = pictures::frame(1280, 720, n as u32);
+        frames.send(FrameRequest { frame_data, ..Default::default() }).await?;
+        let hello = FrameRequest { session: seat.session.clone(), ..hello.clone() };
+        (frames, _) = Guest::connect(target).await?.join(hello).await?;
+    }
+    Ok(format!("{TIMES} times gone"))
 }
 
 /// Announces eight megabytes, sends all but the last byte, and waits.

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};
 
+use super::h2::{Connection, Ending, Frame, Kind};
 use crate::guest::{self, Guest};
 use crate::target::Target;
 
@@ -129,4 +130,30 @@ pub async fn frames(target: Target, id: &str, jpeg: bytes::Bytes, count: usize) 
         Ok(answered)
     };
     tokio::join!(sending, reading).1
+}
+
+/// Asks for nothing, so many times as often as a connection may at once, whole requests that are answered with an error; how
+/// the server ended the connection, or how often it answered.
+///
+/// # Errors
+///
+/// When there is no connection.
+pub async fn empty_requests(target: Target, times: u32) -> io::Result<String> {
+    const AT_ONCE: u32 = 128;
+    let mut connection = Connection::open(target, &[]).await?;
+    for time in 0..times {
+        let streams = (time * AT_ONCE..(time + 1) * AT_ONCE).map(|n| 2 * n + 1);
+        let requests: Vec<u8> =
+            streams.flat_map(|stream| Frame::empty_call(stream, "PushFrame").bytes()).collect();
+        connection.send_bytes(&requests).await?;
+        let mut answered = 0;
+        while answered < AT_ONCE {
+            let Some(frame) = connection.next().await else { return Ok(Ending::Closed.to_string()) };
+            if frame.kind == Kind::GOAWAY {
+                return Ok(Ending::GoAway(frame.code()).to_string());
+            }
+            answered += u32::from(frame.ends_a_stream());
+        }
+    }
+    Ok(format!("{} requests answered", times * AT_ONCE))
 }

@@ -164,7 +164,7 @@ pub struct CallLimits {
     pub push_patience: Duration,
 
     /// Seats that may be taken in a minute from one address (of IPv6: from one /64), those of whoever comes back not
-    /// counted; this machine is spared
+    /// counted, and as many rooms that are made; this machine is spared
     #[arg(long, env = "TESSERA_JOINS_PER_MINUTE", value_name = "N", default_value = "120", value_parser = count(1..=1_000_000))]
     pub joins_per_minute: u32,
 
