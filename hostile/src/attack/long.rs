@@ -355,12 +355,13 @@ async fn tangled_exif(target: Target, attacker: usize) -> Result<String, Tried> 
 
 /// The next connection takes the seat over before the last one breaks, so that none of it is counted as a join.
 async fn quitters(target: Target, attacker: usize) -> Result<String, Tried> {
+    static FRAMES: LazyLock<[Bytes; 2]> = LazyLock::new(|| [1, 2].map(|n| pictures::frame(1280, 720, n)));
     const TIMES: usize = 20;
     let hello = guest::hello(&format!("quitter {attacker}"));
     let (mut frames, welcome) = Guest::connect(target).await?.join(hello.clone()).await?;
     let seat = welcome.seat.ok_or_else(|| Status::internal("no seat"))?;
     for n in 0..TIMES {
-        let frame_data = pictures::frame(1280, 720, n as u32);
+        let frame_data = FRAMES[n % 2].clone();
         frames.send(FrameRequest { frame_data, ..Default::default() }).await?;
         let hello = FrameRequest { session: seat.session.clone(), ..hello.clone() };
         (frames, _) = Guest::connect(target).await?.join(hello).await?;

@@ -4,6 +4,7 @@
 //! what it used of the workers is not forgotten. Nobody gains by coming anew.
 
 mod rate;
+mod requests;
 mod source;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use crate::counters::{Counters, Share};
 use crate::limits::Limits;
 use crate::usage::Usage;
 use rate::Rate;
+use requests::Requests;
 pub(crate) use source::Source;
 
 /// From so many addresses on it is looked which of them can be forgotten.
@@ -55,6 +57,8 @@ struct Caps {
     bytes_per_ip: usize,
     places_per_ip: usize,
     rooms_per_ip: usize,
+    /// Between two requests of an address.
+    request_interval: Duration,
     spares_loopback: bool,
 }
 
@@ -99,6 +103,8 @@ struct Has {
     places: AtomicUsize,
     /// Rooms that somebody of it is in, or was the last to leave.
     rooms: AtomicUsize,
+    /// What it asks for.
+    requests: Requests,
     /// What it uses of the workers.
     usage: Arc<Usage>,
 }
@@ -107,7 +113,9 @@ impl Has {
     /// Whether nothing is lost if it is forgotten while nobody of the address is here.
     fn is_nothing(&self, now: Instant) -> bool {
         let is_none = |count: &AtomicUsize| count.load(Ordering::Acquire) == 0;
-        is_none(&self.kept) && is_none(&self.places) && is_none(&self.rooms) && self.usage.is_nothing(now)
+        [&self.kept, &self.places, &self.rooms].into_iter().all(is_none)
+            && self.requests.is_nothing(now)
+            && self.usage.is_nothing(now)
     }
 }
 
@@ -176,6 +184,7 @@ impl Guests {
                 bytes_per_ip: calls.max_held_bytes_per_ip as usize,
                 places_per_ip: rooms.max_places_per_ip as usize,
                 rooms_per_ip: rooms.max_rooms_per_ip as usize,
+                request_interval: Duration::from_secs(1) / connections.requests_per_second.max(1),
                 spares_loopback,
             },
             counters,
@@ -283,6 +292,30 @@ impl Visit {
 
     fn check(&self, rate: &Rate) -> Result<(), Duration> {
         if self.is_spared { Ok(()) } else { rate.check(self.source) }
+    }
+
+    /// Counts requests of the address.
+    pub(crate) fn ask(&self, requests: u64, now: Instant) {
+        if self.is_paced() && requests > 0 {
+            self.has.requests.ask(requests, self.guests.0.caps.request_interval, now);
+        }
+    }
+
+    /// Counts bytes that were sent to or by the address.
+    pub(crate) fn exchange(&self, bytes: usize) {
+        if self.is_paced() {
+            self.has.requests.earn(bytes as u64, self.guests.0.caps.request_interval);
+        }
+    }
+
+    /// Until when nothing more of the address is to be read, if it asked for too much.
+    pub(crate) fn quiet_until(&self, now: Instant) -> Option<Instant> {
+        self.has.requests.quiet_until(now).filter(|_| self.is_paced())
+    }
+
+    /// Whether its requests are counted by how often they come. Those that a proxy hands on are counted while they last.
+    fn is_paced(&self) -> bool {
+        self.counts && !self.is_spared
     }
 
     /// What the guest's address uses of the workers.

@@ -88,6 +88,11 @@ pub struct ConnectionLimits {
     #[arg(long, env = "TESSERA_MAX_STREAMS", value_name = "N", default_value = "128", value_parser = count(1..=100_000))]
     pub max_streams: u32,
 
+    /// Requests in a second from one address (of IPv6: from one /64), above which it is not read for a while; one is free
+    /// for each KiB that is sent either way; this machine is spared
+    #[arg(long, env = "TESSERA_REQUESTS_PER_SECOND", value_name = "N", default_value = "2000", value_parser = count(1..=1_000_000))]
+    pub requests_per_second: u32,
+
     /// Bytes that a stream may send before they are read
     #[arg(long, env = "TESSERA_STREAM_WINDOW", value_name = "BYTES", default_value = "524288", value_parser = count(65_535..=0x7FFF_FFFF))]
     pub stream_window: u32,

@@ -29,6 +29,8 @@ const END_STREAM: u8 = 1;
 #[derive(Debug)]
 pub(super) struct Meter {
     state: State,
+    /// Requests that came and were not taken note of.
+    requests: u64,
     credit: Duration,
     /// When the credit was counted.
     at: Instant,
@@ -54,7 +56,7 @@ pub(super) struct Flood;
 
 impl Meter {
     pub(super) fn new(now: Instant) -> Self {
-        Self { state: State::Preface(0), credit: SAVED, at: now }
+        Self { state: State::Preface(0), requests: 0, credit: SAVED, at: now }
     }
 
     /// Looks at what came.
@@ -67,6 +69,11 @@ impl Meter {
             bytes = &bytes[step..];
         }
         Ok(())
+    }
+
+    /// How many requests came since this was asked last.
+    pub(super) fn take_requests(&mut self) -> u64 {
+        std::mem::take(&mut self.requests)
     }
 
     /// Notes that so many bytes went in either direction.
@@ -117,6 +124,7 @@ impl Meter {
     fn begin(&mut self, [a, b, c, kind, flags, ..]: [u8; HEAD]) -> Result<(), Flood> {
         let length = u32::from_be_bytes([0, a, b, c]) as usize;
         self.state = if length == 0 { State::Head([0; HEAD], 0) } else { State::Payload(length) };
+        self.requests += u64::from(kind == HEADERS);
         let carries = match kind {
             DATA => length > 0 || flags & END_STREAM != 0,
             HEADERS | CONTINUATION => true,

@@ -20,6 +20,8 @@ pub(super) struct Watched<S> {
     stream: S,
     peer: Peer,
     meter: Meter,
+    /// Runs while nothing is to be read, as its address asked for too much.
+    quiet: Option<Pin<Box<Sleep>>>,
     /// Runs until the first request has come.
     opening: Option<Pin<Box<Sleep>>>,
     /// How long the end may take.
@@ -38,7 +40,7 @@ impl<S> Watched<S> {
     ) -> Self {
         let opening = Some(Box::pin(sleep_until(deadline)));
         let meter = Meter::new(Instant::now());
-        Self { stream, peer, meter, opening, closing_timeout, closing: None }
+        Self { stream, peer, meter, quiet: None, opening, closing_timeout, closing: None }
     }
 
     /// Notes that something came.
@@ -48,13 +50,31 @@ impl<S> Watched<S> {
         self.meter.read(news, now).map_err(|flood| {
             warn!(reason = %flood, "closed a connection");
             io::Error::other(flood)
-        })
+        })?;
+        self.peer.visit().exchange(news.len());
+        self.peer.visit().ask(self.meter.take_requests(), now);
+        Ok(())
+    }
+
+    /// Waits until its address may ask for more.
+    fn poll_quiet(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if let Some(quiet) = &mut self.quiet {
+                ready!(quiet.as_mut().poll(context));
+            }
+            self.quiet =
+                self.peer.visit().quiet_until(Instant::now()).map(|at| Box::pin(sleep_until(at.into())));
+            if self.quiet.is_none() {
+                return Poll::Ready(());
+            }
+        }
     }
 
     /// Notes what was written.
     fn note_written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = written {
             self.meter.exchange(bytes);
+            self.peer.visit().exchange(bytes);
         }
         self.note(written)
     }
@@ -88,6 +108,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.poll_quiet(context).is_pending() {
+            return self.poll_opening(context);
+        }
         let before = buffer.filled().len();
         let mut result = match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => self.poll_opening(context),
@@ -191,6 +214,24 @@ mod tests {
         assert!(!server.peer.is_lost(std::time::Instant::now()));
         assert_eq!(server.read(&mut [0; 7]).await.unwrap(), 0);
         assert!(server.peer.is_lost(std::time::Instant::now()));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_asks_too_often_is_not_read_for_a_while_and_misses_nothing() {
+        let (mut client, server) = duplex(1 << 20);
+        let peer = Peer::new(([203, 0, 113, 9], 1).into(), std::time::Instant::now());
+        let mut server = Watched::new(server, peer, Instant::now() + TIMEOUT, TIMEOUT);
+        server.peer.ask(true);
+        // HEADERS of nothing, more than in a second, and that they were sent has earned a few more.
+        let requests =
+            [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 1, 5, 0, 0, 0, 1].repeat(2400)].concat();
+        client.write_all(&requests).await.unwrap();
+        server.read_exact(&mut vec![0; requests.len()]).await.unwrap();
+        client.write_all(&[7]).await.unwrap();
+        let (read, begun) = (server.read_u8().await, std::time::Instant::now());
+        assert_eq!(read.unwrap(), 7);
+        assert!(server.peer.visit().quiet_until(begun).is_none(), "it was waited for");
+        assert!(server.quiet.is_none());
     }
 
     #[tokio::test(start_paused = true)]
