@@ -1,6 +1,7 @@
 //! Where the server is, and how to reach it.
 
 use std::error::Error;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,8 @@ const HTTPS_PORT: u16 = 443;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerAddress {
     uri: Uri,
+    /// Whether somebody wrote the scheme, rather than leaving it out.
+    is_spelt_out: bool,
     /// Means something with TLS alone. Shared, as addresses go with every error.
     trust: Arc<Trust>,
     token: Option<Token>,
@@ -108,6 +111,33 @@ impl ServerAddress {
     /// Whether it is called with TLS.
     pub fn is_secure(&self) -> bool {
         self.uri.scheme() == Some(&Scheme::HTTPS)
+    }
+
+    /// Whether both are the same server.
+    pub(crate) fn is_at(&self, other: &Self) -> bool {
+        self.uri == other.uri
+    }
+
+    /// Whether a token would go out to another machine without TLS.
+    pub(crate) fn bares_token(&self) -> bool {
+        self.token.is_some() && !self.is_secure() && !self.is_loopback()
+    }
+
+    /// Whether the scheme was written, rather than left out: then no TLS is what was meant.
+    pub(crate) fn is_spelt_out(&self) -> bool {
+        self.is_spelt_out
+    }
+
+    /// The name or the address, without the port.
+    pub(crate) fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default()
+    }
+
+    /// Whether it is on this machine, whatever else is between.
+    fn is_loopback(&self) -> bool {
+        let host = self.host();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     }
 
     /// Connects, ready to call.
@@ -192,7 +222,8 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
 impl Default for ServerAddress {
     /// The address of a server on this machine that was told nothing.
     fn default() -> Self {
-        Self { uri: Uri::from_static("http://127.0.0.1:50051"), trust: Arc::default(), token: None }
+        let uri = Uri::from_static("http://127.0.0.1:50051");
+        Self { uri, is_spelt_out: false, trust: Arc::default(), token: None }
     }
 }
 
@@ -203,8 +234,8 @@ impl FromStr for ServerAddress {
         if text.contains('#') {
             return Err(AddressError::Invite);
         }
-        let (scheme, rest) = text.trim().split_once("://").unwrap_or(("http", text.trim()));
-        let scheme = scheme.to_ascii_lowercase();
+        let (spelt, rest) = text.trim().split_once("://").unzip();
+        let (scheme, rest) = (spelt.unwrap_or("http").to_ascii_lowercase(), rest.unwrap_or(text.trim()));
         if !["http", "https"].contains(&scheme.as_str()) {
             return Err(AddressError::Scheme(scheme));
         }
@@ -212,14 +243,15 @@ impl FromStr for ServerAddress {
         let uri: Uri = format!("{scheme}://{authority}").parse().map_err(|_| AddressError::Form)?;
         let named = uri.host().is_some_and(|host| !host.is_empty());
         let bare = uri.path() == "/" && uri.query().is_none() && !authority.contains('@');
-        match uri.port_u16() {
-            Some(1..) if named && bare => Ok(Self { uri, trust: Arc::default(), token: None }),
+        let uri = match uri.port_u16() {
+            Some(1..) if named && bare => uri,
             None if named && bare && !authority.ends_with(':') => {
                 let port = if scheme == "https" { HTTPS_PORT } else { DEFAULT_PORT };
-                format!("{scheme}://{authority}:{port}").parse()
+                format!("{scheme}://{authority}:{port}").parse().map_err(|_| AddressError::Form)?
             }
-            _ => Err(AddressError::Form),
-        }
+            _ => return Err(AddressError::Form),
+        };
+        Ok(Self { uri, is_spelt_out: spelt.is_some(), trust: Arc::default(), token: None })
     }
 }
 
@@ -246,6 +278,23 @@ mod tests {
         assert_eq!(read("https://[::1]:443").as_deref(), Ok("https://[::1]:443"));
         assert_eq!(read("[::1]:7").as_deref(), Ok("http://[::1]:7"));
         assert_eq!(read("127.0.0.1:50051").as_deref(), Ok(ServerAddress::default().to_string().as_str()));
+    }
+
+    #[test]
+    fn a_token_is_bared_on_the_way_to_other_machines_without_tls() {
+        let bares = |text: &str| {
+            let address: ServerAddress = text.parse().unwrap();
+            assert!(!address.bares_token(), "there is none");
+            address.with_token(Some("eyJh".parse().unwrap())).bares_token()
+        };
+        for text in
+            ["call.example.org", "http://call.example.org", "10.0.0.1:7", "[::2]", "localhost.example.org"]
+        {
+            assert!(bares(text), "{text}");
+        }
+        for text in ["https://call.example.org", "LOCALHOST:7", "http://127.0.0.2", "[::1]:7"] {
+            assert!(!bares(text), "{text}");
+        }
     }
 
     #[test]

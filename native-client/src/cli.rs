@@ -71,17 +71,28 @@ impl Cli {
 }
 
 impl Command {
-    fn contradiction(&self) -> Option<&'static str> {
-        let (server, with_server) = match self {
+    fn contradiction(&self) -> Option<String> {
+        let (address, with_server) = self.whom();
+        let no_tls = "--with-server starts a server without TLS: name it with http:// in --server";
+        let is_secure = || address.server().is_secure();
+        address.contradiction().or_else(|| (with_server && is_secure()).then(|| no_tls.to_owned()))
+    }
+
+    /// What should be known before it begins.
+    pub fn warning(&self) -> Option<String> {
+        self.whom().0.warning()
+    }
+
+    /// Which server is called, and whether it is started here.
+    fn whom(&self) -> (&AddressArgs, bool) {
+        match self {
             Self::Join(join) => (&join.server.address, false),
             Self::Watch(watch) => (&watch.server.address, false),
             Self::Demo(demo) => (&demo.server.address, demo.with_server),
             Self::Kick(kick) => (&kick.room.address, false),
             Self::Lock(room) | Self::Unlock(room) => (&room.address, false),
             Self::Bench(bench) => bench.whom(),
-        };
-        let no_tls = "--with-server starts a server without TLS: name it with http:// in --server";
-        server.contradiction().or_else(|| (with_server && server.server().is_secure()).then_some(no_tls))
+        }
     }
 
     /// Where the results of this command can go.

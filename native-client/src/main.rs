@@ -19,6 +19,9 @@ const INTERRUPTED: u8 = 130;
 fn main() -> ExitCode {
     let command = Cli::parse().into_command().unwrap_or_else(|error| error.exit());
     let screen = Screen::new(command.results());
+    if let Some(warning) = command.warning() {
+        screen.note(&warning);
+    }
     match start(command, &screen) {
         Ok(code) => code,
         Err(error) => {
