@@ -14,13 +14,14 @@ use tonic::Status;
 use tonic::codegen::http::Uri;
 use tonic::codegen::http::uri::Scheme;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{ClientTlsConfig, Endpoint};
 
+use crate::replies::Replies;
 use crate::token::{Bearer, Token};
 use crate::trust::{Trust, distrust};
 
 /// The client that tonic made of the proto, with our token in every call.
-pub(crate) type Client = VideoProcessingServiceClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Client = VideoProcessingServiceClient<InterceptedService<Replies, Bearer>>;
 
 /// Bytes of the largest message either way: more than any mosaic of noise at the usual sizes.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;
@@ -151,7 +152,7 @@ impl ServerAddress {
             .keep_alive_while_idle(true);
         let channel = self.secure(endpoint)?.connect().await;
         let channel = channel.map_err(|error| self.failure(&error))?;
-        Ok(Client::new(InterceptedService::new(channel, Bearer(self.token.clone())))
+        Ok(Client::new(InterceptedService::new(Replies(channel), Bearer(self.token.clone())))
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES))
     }

@@ -13,7 +13,7 @@ use tessera_wire::{
 };
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -30,8 +30,10 @@ pub(crate) enum Act {
     Break { after: usize, status: Status },
     /// Ends without a word after so many answers to frames.
     End { after: usize },
-    /// Answers so many frames, then takes what comes and says nothing.
+    /// Answers so many frames, or shows so many mosaics, then takes what comes and says nothing.
     Fall { silent_after: usize },
+    /// Takes a call, and says nothing at all.
+    Mute,
     /// Answers frames four at a time, when it has four.
     Batches,
     /// Refuses every second frame.
@@ -62,6 +64,8 @@ struct Log {
     /// The frames of each stream.
     streams: Arc<Mutex<Vec<Vec<FrameRequest>>>>,
     watched: Arc<Mutex<Vec<WatchMosaicRequest>>>,
+    /// Told of each request that is in the lists above.
+    taken: Arc<Notify>,
 }
 
 impl FakeServer {
@@ -104,6 +108,20 @@ impl FakeServer {
     /// The frames of each stream.
     pub(crate) fn streams(&self) -> Vec<Vec<FrameRequest>> {
         self.log.streams.lock().unwrap().clone()
+    }
+
+    /// Waits until the first stream has brought so many frames.
+    pub(crate) async fn has_taken(&self, frames: usize) {
+        while self.streams().first().is_none_or(|stream| stream.len() < frames) {
+            self.log.taken.notified().await;
+        }
+    }
+
+    /// Waits until somebody wants to watch.
+    pub(crate) async fn asked_to_watch(&self) {
+        while self.watched().is_empty() {
+            self.log.taken.notified().await;
+        }
     }
 
     /// Who watched.
@@ -172,6 +190,7 @@ impl Log {
             let request = requests.message().await.ok()??;
             batch.push(answer(&act, index, &request));
             self.streams.lock().unwrap()[stream].push(request);
+            self.taken.notify_one();
             match act {
                 Act::Fall { silent_after } if index >= silent_after => continue,
                 Act::Batches if batch.len() < 4 => continue,
@@ -221,8 +240,11 @@ impl VideoProcessingService for Log {
     ) -> Result<Response<Self::WatchMosaicStream>, Status> {
         let act = self.next_act();
         self.watched.lock().unwrap().push(request.into_inner());
-        if let Act::Deny(status) = act {
-            return Err(status);
+        self.taken.notify_one();
+        match act {
+            Act::Deny(status) => return Err(status),
+            Act::Mute => std::future::pending().await,
+            _ => {}
         }
         let (sender, receiver) = mpsc::channel(1);
         tokio::spawn(async move {
@@ -232,6 +254,9 @@ impl VideoProcessingService for Log {
                 {
                     drop(sender.send(Err(status.clone())).await);
                     break;
+                }
+                if matches!(act, Act::Fall { silent_after } if silent_after == index) {
+                    return sender.closed().await;
                 }
                 let picture =
                     FrameResponse { frame_data: Bytes::from_static(b"mosaic"), ..Default::default() };

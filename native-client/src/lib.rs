@@ -23,6 +23,7 @@ mod link;
 mod making;
 pub mod pacing;
 pub mod progress;
+mod replies;
 pub mod rule;
 mod server_process;
 pub mod session;

@@ -4,7 +4,7 @@ use super::*;
 use crate::fake_server::{Act, FakeServer, SESSION, SLOT};
 use crate::frames::Playback;
 use crate::frames::tests::{crashing_after, shows, ticks};
-use crate::link::SIGN_OF_LIFE;
+use crate::link::{ANSWER_TIMEOUT, SIGN_OF_LIFE, WINDOW};
 use crate::pacing::Pace;
 use crate::source::Content;
 
@@ -124,6 +124,31 @@ async fn a_server_that_dies_without_a_word_and_comes_back_gets_every_frame() {
     seen.extend(mosaics(&mut session).await);
     assert_whole(&session, &seen, 12);
     assert_eq!(sequences(&server.streams()[0]), (4..=12).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn frames_that_stay_unanswered_for_half_a_minute_go_again_on_another_stream() {
+    let server = FakeServer::start([Act::Fall { silent_after: 0 }]);
+    let mut session = session_of(&server, 9).await;
+    assert!(matches!(session.next().await, Ok(Some(Event::Seated(_)))));
+    let (why, waited) = {
+        let next = session.next();
+        tokio::pin!(next);
+        tokio::select! {
+            _ = &mut next => panic!("the server says nothing"),
+            () = server.has_taken(WINDOW) => {}
+        }
+        tokio::time::pause();
+        let begin = Instant::now();
+        tokio::time::advance(ANSWER_TIMEOUT).await;
+        let Ok(Some(Event::Lost { why, .. })) = next.await else { panic!() };
+        (why, begin.elapsed())
+    };
+    assert_eq!((why.as_str(), waited.as_secs()), ("nothing came for 30 s", 30));
+    tokio::time::resume();
+    let mosaics = mosaics(&mut session).await;
+    assert_whole(&session, &mosaics, 9);
+    assert_eq!(session.tally().reconnects(), 1);
 }
 
 #[tokio::test]
