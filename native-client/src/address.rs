@@ -62,7 +62,7 @@ pub enum AddressError {
     #[error("{0}:// is not spoken here: a server is http://HOST:PORT or https://HOST:PORT")]
     Scheme(String),
     /// An invite link, which has the token of whoever it is for.
-    #[error("this is an invite link: give it to --invite, and leave --server out")]
+    #[error("this is an invite link: give it to --invite, which says server and room")]
     Invite,
 }
 

@@ -31,6 +31,7 @@ pub mod signals;
 pub mod sink;
 pub mod source;
 pub mod summary;
+mod text;
 pub mod tiles;
 pub mod token;
 pub mod trust;

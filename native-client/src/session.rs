@@ -19,6 +19,7 @@ use crate::identity::{ClientId, DisplayName, Room};
 use crate::link::{Answer, Link};
 use crate::making::Making;
 use crate::summary::Tally;
+use crate::text::excerpt;
 use crate::tiles::{FrameSize, tile_spec};
 
 /// How long outstanding answers are waited for after the user said stop.
@@ -339,7 +340,8 @@ impl Session {
         }
         self.tally.add_mosaic(response.frame_data.len(), Instant::now());
         self.tally.add_round_trip(round_trip);
-        let refusal = response.refusal.map(|refusal| {
+        let refusal = response.refusal.map(|mut refusal| {
+            refusal.message = excerpt(&refusal.message);
             let is_new = self.tally.add_refusal(refusal.reason());
             self.last_refusal = Some(refusal.message.clone());
             (refusal, is_new)

@@ -16,7 +16,7 @@ use crate::identity::Room;
 /// The longest token, in bytes. The server's own have 400; it looks at no header above this.
 const LONGEST: usize = 8 << 10;
 /// What stands before the token in a link's fragment, which browsers send to nobody.
-const MARK: &str = "#token=";
+pub(crate) const MARK: &str = "#token=";
 
 /// A secret that lets its bearer into a room. The server sees it, and nobody else.
 #[derive(Clone, PartialEq, Eq)]

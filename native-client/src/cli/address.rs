@@ -1,5 +1,6 @@
 //! The flags that say whom to call, and by what right.
 
+use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -11,7 +12,7 @@ use clap::{Arg, Args, Command};
 
 use crate::address::{AddressError, ServerAddress};
 use crate::identity::Room;
-use crate::token::{Invite, Pass};
+use crate::token::{Invite, MARK, Pass};
 use crate::trust::{Certificates, Fingerprint, Trust};
 
 /// Whom to call, and by what right.
@@ -21,7 +22,7 @@ pub(super) struct AddressArgs {
     #[arg(long, env = "TESSERA_SERVER", value_name = "URL", value_parser = Server)]
     server: Option<ServerAddress>,
     /// The room: 1 to 64 bytes, main unless given; it is made for the first who comes.
-    #[arg(long, env = "TESSERA_ROOM", value_name = "ROOM")]
+    #[arg(long, env = "TESSERA_ROOM", value_name = "ROOM", value_parser = NoLink::<Room>(PhantomData))]
     room: Option<Room>,
     /// An invite link, in quotes: the server, the room and the token in one.
     #[arg(
@@ -144,6 +145,30 @@ impl<T: FromStr<Err: Display> + Clone + Send + Sync + 'static> TypedValueParser 
     }
 }
 
+/// Reads a value in whose place a forgotten `--invite` puts a link, and repeats none.
+#[derive(Debug)]
+pub(super) struct NoLink<T>(pub(super) PhantomData<fn() -> T>);
+
+impl<T> Clone for NoLink<T> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T> TypedValueParser for NoLink<T>
+where
+    T: FromStr<Err: Error + Send + Sync> + Clone + Send + Sync + 'static,
+{
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        if value.to_string_lossy().contains(MARK) {
+            return Err(without_value(command, arg, &AddressError::Invite));
+        }
+        T::from_str.parse_ref(command, arg, value)
+    }
+}
+
 /// Reads a server's address, and repeats no invite link that stands in its place.
 #[derive(Debug, Clone)]
 struct Server;
@@ -161,6 +186,16 @@ impl TypedValueParser for Server {
             Err(error @ AddressError::Invite) => Err(without_value(command, arg, &error)),
             _ => ServerAddress::from_str.parse_ref(command, arg, value),
         }
+    }
+}
+
+/// The same error, unless it would repeat an invite link from where none is taken at all.
+pub(super) fn without_link(error: clap::Error, command: &Command) -> clap::Error {
+    let is_link = error.context().any(|(_, value)| value.to_string().contains(MARK));
+    if is_link {
+        clap::Error::raw(error.kind(), format!("{}\n", AddressError::Invite)).with_cmd(command)
+    } else {
+        error
     }
 }
 

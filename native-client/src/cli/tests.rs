@@ -4,7 +4,7 @@ use super::*;
 use crate::rule::{Act, Rule};
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
-    Cli::try_parse_from(line.split(' ')).and_then(Cli::into_command)
+    Cli::read(line.split(' '))
 }
 
 fn join(line: &str) -> Join {
@@ -178,6 +178,28 @@ fn no_error_repeats_a_token() {
             assert!(message.contains(flag) && message.contains(words), "{message}");
             assert!(!message.contains("eyJh"), "{message}");
         }
+    }
+}
+
+#[test]
+fn a_link_without_its_flag_is_told_of_invite_and_not_repeated() {
+    for line in [
+        format!("join anna {LINK}"),
+        format!("join {LINK} test-pattern"),
+        format!("join anna test-pattern {LINK}"),
+        format!("join anna test-pattern --name {LINK}"),
+        format!("watch --room {LINK}"),
+        format!("watch --seconds {LINK}"),
+        format!("watch {LINK}"),
+        format!("demo test-pattern {LINK}"),
+        format!("bench {LINK}"),
+        format!("kick {LINK}"),
+        LINK.to_owned(),
+    ] {
+        let error = parse(&format!("tessera-client {line}")).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("give it to --invite") && !message.contains("eyJ"), "{line}: {message}");
+        assert_eq!(error.exit_code(), 2);
     }
 }
 
