@@ -23,8 +23,10 @@ use crate::trust::{Trust, distrust};
 /// The client that tonic made of the proto, with our token in every call.
 pub(crate) type Client = VideoProcessingServiceClient<InterceptedService<Replies, Bearer>>;
 
-/// Bytes of the largest message either way: more than any mosaic of noise at the usual sizes.
+/// Bytes of the largest request: a frame may be as large as a server can be told to take.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;
+/// Bytes of the largest response: four times those of a mosaic that a server makes unless told otherwise.
+const MAX_RESPONSE_BYTES: usize = 16 << 20;
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A peer that vanished without a word is found by a ping that stays unanswered.
@@ -153,7 +155,7 @@ impl ServerAddress {
         let channel = self.secure(endpoint)?.connect().await;
         let channel = channel.map_err(|error| self.failure(&error))?;
         Ok(Client::new(InterceptedService::new(Replies(channel), Bearer(self.token.clone())))
-            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_decoding_message_size(MAX_RESPONSE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES))
     }
 

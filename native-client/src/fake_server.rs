@@ -36,6 +36,8 @@ pub(crate) enum Act {
     Mute,
     /// Answers frames four at a time, when it has four.
     Batches,
+    /// Answers each frame with these bytes, or shows them, whatever they are.
+    Answer(&'static [u8]),
     /// Refuses every second frame.
     Refuse,
     /// Announces another tile with the second answer to a frame.
@@ -46,6 +48,10 @@ pub(crate) enum Act {
 
 /// The session that this server gives.
 pub(crate) const SESSION: &str = "0123456789abcdef0123456789abcdef";
+/// With this each mosaic begins (T.81 table B.1); behind it this server shows the frame as it came, JPEG or not.
+pub(crate) const SOI: &[u8] = &[0xFF, 0xD8];
+/// What this server shows those who watch.
+pub(crate) const MOSAIC: &[u8] = b"\xFF\xD8mosaic";
 /// The slot that this server gives.
 pub(crate) const SLOT: u32 = 2;
 
@@ -145,8 +151,10 @@ fn seat(tile_width: u32, tile_height: u32) -> Seat {
 
 /// The answer to frame `index`, counted from 0, of a stream.
 fn answer(act: &Act, index: usize, request: &FrameRequest) -> FrameResponse {
-    let mut response = FrameResponse { frame_data: request.frame_data.clone(), ..FrameResponse::default() };
+    let frame_data = [SOI, &request.frame_data].concat().into();
+    let mut response = FrameResponse { frame_data, ..FrameResponse::default() };
     match act {
+        Act::Answer(bytes) => response.frame_data = Bytes::from_static(bytes),
         Act::Refuse if index % 2 == 1 => {
             let message = "cut off".to_owned();
             response.refusal = Some(Refusal { reason: Reason::Malformed.into(), message });
@@ -258,8 +266,8 @@ impl VideoProcessingService for Log {
                 if matches!(act, Act::Fall { silent_after } if silent_after == index) {
                     return sender.closed().await;
                 }
-                let picture =
-                    FrameResponse { frame_data: Bytes::from_static(b"mosaic"), ..Default::default() };
+                let shown = if let Act::Answer(bytes) = act { bytes } else { MOSAIC };
+                let picture = FrameResponse { frame_data: Bytes::from_static(shown), ..Default::default() };
                 let unchanged = FrameResponse::default();
                 if sender.send(Ok(picture)).await.is_err() || sender.send(Ok(unchanged)).await.is_err() {
                     break;

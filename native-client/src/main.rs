@@ -61,7 +61,7 @@ async fn run(command: Command, screen: &Screen, stop: CancellationToken) -> anyh
         Command::Join(args) => join(args.resolve()?, screen.progress(""), stop).await?,
         Command::Watch(args) if args.floods_terminal() => {
             anyhow::bail!(
-                "standard output is a terminal: pipe it, as in `tessera-client watch --out - | ffplay -`"
+                "standard output is a terminal: pipe it, as in `tessera-client watch --out - | ffplay -f mjpeg -`"
             )
         }
         Command::Watch(args) => watch(args.resolve(), screen.progress(""), stop).await?,

@@ -20,7 +20,7 @@ use crate::link::{Answer, Link};
 use crate::making::Making;
 use crate::summary::Tally;
 use crate::text::excerpt;
-use crate::tiles::{FrameSize, tile_spec};
+use crate::tiles::{FrameSize, is_jpeg, tile_spec};
 
 /// How long outstanding answers are waited for after the user said stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -337,6 +337,9 @@ impl Session {
         self.backoff = Backoff::new();
         if !is_of_frame {
             return Ok(None);
+        }
+        if !is_jpeg(&response.frame_data) {
+            return Err(self.foreign("it answered a frame with what is no JPEG"));
         }
         self.tally.add_mosaic(response.frame_data.len(), Instant::now());
         self.tally.add_round_trip(round_trip);

@@ -15,6 +15,7 @@ use crate::error::{Asked, SessionError, Verdict, judge};
 use crate::identity::Room;
 use crate::replies::Heard;
 use crate::summary::Tally;
+use crate::tiles::is_jpeg;
 
 /// How long the server may take to open the stream.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -156,7 +157,7 @@ impl Viewer {
             State::Watching(mut stream) => match stream.next().await {
                 Ok(response) => {
                     self.state = State::Watching(stream);
-                    Ok(self.received(response))
+                    self.received(response)
                 }
                 Err(status) => self.lost(&status).map(Some),
             },
@@ -173,13 +174,18 @@ impl Viewer {
     }
 
     /// A response without a picture only says that the connection lives.
-    fn received(&mut self, response: FrameResponse) -> Option<View> {
+    fn received(&mut self, response: FrameResponse) -> Result<Option<View>, SessionError> {
         self.backoff = Backoff::new();
         if response.frame_data.is_empty() {
-            return None;
+            return Ok(None);
+        }
+        if !is_jpeg(&response.frame_data) {
+            let (server, what) =
+                (Box::new(self.config.server.clone()), "it shows what is no JPEG".to_owned());
+            return Err(SessionError::Foreign { server, what });
         }
         self.tally.add_mosaic(response.frame_data.len(), Instant::now());
-        Some(View::Mosaic(self.tally.received(), response.frame_data))
+        Ok(Some(View::Mosaic(self.tally.received(), response.frame_data)))
     }
 
     fn lost(&mut self, status: &Status) -> Result<View, SessionError> {
@@ -225,6 +231,25 @@ mod tests {
         assert_eq!(viewer.tally().received(), 3);
         let asked = server.watched();
         assert_eq!((asked[0].client_id.as_str(), asked[0].max_fps), ("", 5));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_jpeg_is_no_mosaic_and_the_servers_fault() {
+        let server = FakeServer::start([Act::Answer(b"<html>")]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        assert!(matches!(viewer.next().await, Ok(Some(View::Watching))));
+        let error = viewer.next().await.unwrap_err().to_string();
+        assert!(error.contains(&server.address().to_string()) && error.contains("no JPEG"), "{error}");
+        assert_eq!(viewer.tally().received(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_response_that_is_larger_than_any_mosaic_is_not_taken() {
+        let server = FakeServer::start([Act::Answer(&[0xFF; (16 << 20) + 1])]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        assert!(matches!(viewer.next().await, Ok(Some(View::Watching))));
+        let error = viewer.next().await.unwrap_err().to_string();
+        assert!(error.contains("too large"), "{error}");
     }
 
     #[tokio::test]

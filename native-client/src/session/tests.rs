@@ -1,7 +1,7 @@
 //! Sessions with a server that misbehaves.
 
 use super::*;
-use crate::fake_server::{Act, FakeServer, SESSION, SLOT};
+use crate::fake_server::{Act, FakeServer, SESSION, SLOT, SOI};
 use crate::frames::Playback;
 use crate::frames::tests::{crashing_after, shows, ticks};
 use crate::link::{ANSWER_TIMEOUT, SIGN_OF_LIFE, WINDOW};
@@ -52,7 +52,7 @@ fn assert_whole(session: &Session, mosaics: &[Mosaic], frames: u64) {
     assert_eq!((session.tally().sent(), session.tally().received()), (frames, frames));
     for (number, mosaic) in (1..).zip(mosaics) {
         assert_eq!(mosaic.number, number);
-        assert_eq!(u64::from(mosaic.jpeg[0]) + 1, number);
+        assert_eq!(u64::from(mosaic.jpeg[SOI.len()]) + 1, number);
     }
     assert_eq!(mosaics.len() as u64, frames);
 }
@@ -220,6 +220,17 @@ async fn what_will_not_change_is_not_tried_again() {
         let mut session = session_of(&server, 9).await;
         let error = error(&mut session).await.to_string();
         assert!(error.contains(wanted), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_jpeg_is_no_mosaic_and_the_servers_fault() {
+    for answer in [&b""[..], b"<html>", b"\xFF"] {
+        let server = FakeServer::start([Act::Answer(answer)]);
+        let mut session = session_of(&server, 9).await;
+        let error = error(&mut session).await.to_string();
+        assert!(error.contains(&server.address().to_string()) && error.contains("no JPEG"), "{error}");
+        assert_eq!(session.tally().received(), 0);
     }
 }
 
