@@ -1,6 +1,7 @@
 //! Where the server is, and how to reach it.
 
 use std::error::Error;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +14,19 @@ use tonic::Status;
 use tonic::codegen::http::Uri;
 use tonic::codegen::http::uri::Scheme;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{ClientTlsConfig, Endpoint};
 
+use crate::replies::Replies;
 use crate::token::{Bearer, Token};
 use crate::trust::{Trust, distrust};
 
 /// The client that tonic made of the proto, with our token in every call.
-pub(crate) type Client = VideoProcessingServiceClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Client = VideoProcessingServiceClient<InterceptedService<Replies, Bearer>>;
 
-/// Bytes of the largest message either way: more than any mosaic of noise at the usual sizes.
+/// Bytes of the largest request: a frame may be as large as a server can be told to take.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;
+/// Bytes of the largest response: four times those of a mosaic that a server makes unless told otherwise.
+const MAX_RESPONSE_BYTES: usize = 16 << 20;
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A peer that vanished without a word is found by a ping that stays unanswered.
@@ -41,6 +45,8 @@ const HTTPS_PORT: u16 = 443;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerAddress {
     uri: Uri,
+    /// Whether somebody wrote the scheme, rather than leaving it out.
+    is_spelt_out: bool,
     /// Means something with TLS alone. Shared, as addresses go with every error.
     trust: Arc<Trust>,
     token: Option<Token>,
@@ -58,7 +64,7 @@ pub enum AddressError {
     #[error("{0}:// is not spoken here: a server is http://HOST:PORT or https://HOST:PORT")]
     Scheme(String),
     /// An invite link, which has the token of whoever it is for.
-    #[error("this is an invite link: give it to --invite, and leave --server out")]
+    #[error("this is an invite link: give it to --invite, which says server and room")]
     Invite,
 }
 
@@ -110,6 +116,33 @@ impl ServerAddress {
         self.uri.scheme() == Some(&Scheme::HTTPS)
     }
 
+    /// Whether both are the same server.
+    pub(crate) fn is_at(&self, other: &Self) -> bool {
+        self.uri == other.uri
+    }
+
+    /// Whether a token would go out to another machine without TLS.
+    pub(crate) fn bares_token(&self) -> bool {
+        self.token.is_some() && !self.is_secure() && !self.is_loopback()
+    }
+
+    /// Whether the scheme was written, rather than left out: then no TLS is what was meant.
+    pub(crate) fn is_spelt_out(&self) -> bool {
+        self.is_spelt_out
+    }
+
+    /// The name or the address, without the port.
+    pub(crate) fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default()
+    }
+
+    /// Whether it is on this machine, whatever else is between.
+    fn is_loopback(&self) -> bool {
+        let host = self.host();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    }
+
     /// Connects, ready to call.
     pub(crate) async fn connect(&self) -> Result<Client, ConnectError> {
         let endpoint = Endpoint::from(self.uri.clone())
@@ -121,8 +154,8 @@ impl ServerAddress {
             .keep_alive_while_idle(true);
         let channel = self.secure(endpoint)?.connect().await;
         let channel = channel.map_err(|error| self.failure(&error))?;
-        Ok(Client::new(InterceptedService::new(channel, Bearer(self.token.clone())))
-            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        Ok(Client::new(InterceptedService::new(Replies(channel), Bearer(self.token.clone())))
+            .max_decoding_message_size(MAX_RESPONSE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES))
     }
 
@@ -192,7 +225,8 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
 impl Default for ServerAddress {
     /// The address of a server on this machine that was told nothing.
     fn default() -> Self {
-        Self { uri: Uri::from_static("http://127.0.0.1:50051"), trust: Arc::default(), token: None }
+        let uri = Uri::from_static("http://127.0.0.1:50051");
+        Self { uri, is_spelt_out: false, trust: Arc::default(), token: None }
     }
 }
 
@@ -203,8 +237,8 @@ impl FromStr for ServerAddress {
         if text.contains('#') {
             return Err(AddressError::Invite);
         }
-        let (scheme, rest) = text.trim().split_once("://").unwrap_or(("http", text.trim()));
-        let scheme = scheme.to_ascii_lowercase();
+        let (spelt, rest) = text.trim().split_once("://").unzip();
+        let (scheme, rest) = (spelt.unwrap_or("http").to_ascii_lowercase(), rest.unwrap_or(text.trim()));
         if !["http", "https"].contains(&scheme.as_str()) {
             return Err(AddressError::Scheme(scheme));
         }
@@ -212,14 +246,15 @@ impl FromStr for ServerAddress {
         let uri: Uri = format!("{scheme}://{authority}").parse().map_err(|_| AddressError::Form)?;
         let named = uri.host().is_some_and(|host| !host.is_empty());
         let bare = uri.path() == "/" && uri.query().is_none() && !authority.contains('@');
-        match uri.port_u16() {
-            Some(1..) if named && bare => Ok(Self { uri, trust: Arc::default(), token: None }),
+        let uri = match uri.port_u16() {
+            Some(1..) if named && bare => uri,
             None if named && bare && !authority.ends_with(':') => {
                 let port = if scheme == "https" { HTTPS_PORT } else { DEFAULT_PORT };
-                format!("{scheme}://{authority}:{port}").parse()
+                format!("{scheme}://{authority}:{port}").parse().map_err(|_| AddressError::Form)?
             }
-            _ => Err(AddressError::Form),
-        }
+            _ => return Err(AddressError::Form),
+        };
+        Ok(Self { uri, is_spelt_out: spelt.is_some(), trust: Arc::default(), token: None })
     }
 }
 
@@ -246,6 +281,23 @@ mod tests {
         assert_eq!(read("https://[::1]:443").as_deref(), Ok("https://[::1]:443"));
         assert_eq!(read("[::1]:7").as_deref(), Ok("http://[::1]:7"));
         assert_eq!(read("127.0.0.1:50051").as_deref(), Ok(ServerAddress::default().to_string().as_str()));
+    }
+
+    #[test]
+    fn a_token_is_bared_on_the_way_to_other_machines_without_tls() {
+        let bares = |text: &str| {
+            let address: ServerAddress = text.parse().unwrap();
+            assert!(!address.bares_token(), "there is none");
+            address.with_token(Some("eyJh".parse().unwrap())).bares_token()
+        };
+        for text in
+            ["call.example.org", "http://call.example.org", "10.0.0.1:7", "[::2]", "localhost.example.org"]
+        {
+            assert!(bares(text), "{text}");
+        }
+        for text in ["https://call.example.org", "LOCALHOST:7", "http://127.0.0.2", "[::1]:7"] {
+            assert!(!bares(text), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The command line: raw flags, and what they come to.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -22,7 +24,7 @@ use crate::tiles::FrameSize;
 use crate::viewer::ViewerConfig;
 use crate::watch::Watch;
 
-use address::AddressArgs;
+use address::{AddressArgs, NoLink, without_link};
 pub use bench::BenchArgs;
 pub use rule::{KickArgs, RoomArgs};
 
@@ -57,12 +59,24 @@ pub enum Command {
 }
 
 impl Cli {
+    /// The command of these arguments, the first of which is the program's name.
+    ///
+    /// # Errors
+    ///
+    /// When they are wrong, each for itself or together.
+    pub fn read<T: Into<OsString> + Clone>(
+        args: impl IntoIterator<Item = T>,
+    ) -> Result<Command, clap::Error> {
+        let read = Self::try_parse_from(args).map_err(|error| without_link(error, &Self::command()));
+        read.and_then(Self::into_command)
+    }
+
     /// The command, if its arguments make sense together.
     ///
     /// # Errors
     ///
     /// When they do not.
-    pub fn into_command(self) -> Result<Command, clap::Error> {
+    fn into_command(self) -> Result<Command, clap::Error> {
         match self.command.contradiction() {
             None => Ok(self.command),
             Some(why) => Err(Self::command().error(ErrorKind::ArgumentConflict, why)),
@@ -71,17 +85,28 @@ impl Cli {
 }
 
 impl Command {
-    fn contradiction(&self) -> Option<&'static str> {
-        let (server, with_server) = match self {
+    fn contradiction(&self) -> Option<String> {
+        let (address, with_server) = self.whom();
+        let no_tls = "--with-server starts a server without TLS: name it with http:// in --server";
+        let is_secure = || address.server().is_secure();
+        address.contradiction().or_else(|| (with_server && is_secure()).then(|| no_tls.to_owned()))
+    }
+
+    /// What should be known before it begins.
+    pub fn warning(&self) -> Option<String> {
+        self.whom().0.warning()
+    }
+
+    /// Which server is called, and whether it is started here.
+    fn whom(&self) -> (&AddressArgs, bool) {
+        match self {
             Self::Join(join) => (&join.server.address, false),
             Self::Watch(watch) => (&watch.server.address, false),
             Self::Demo(demo) => (&demo.server.address, demo.with_server),
             Self::Kick(kick) => (&kick.room.address, false),
             Self::Lock(room) | Self::Unlock(room) => (&room.address, false),
             Self::Bench(bench) => bench.whom(),
-        };
-        let no_tls = "--with-server starts a server without TLS: name it with http:// in --server";
-        server.contradiction().or_else(|| (with_server && server.server().is_secure()).then_some(no_tls))
+        }
     }
 
     /// Where the results of this command can go.
@@ -138,14 +163,16 @@ pub struct SendArgs {
 #[derive(Debug, Args)]
 pub struct JoinArgs {
     /// Who you are in the room: 1 to 64 bytes, one of a kind there.
+    #[arg(value_parser = NoLink::<ClientId>(PhantomData))]
     client_id: ClientId,
     /// A video file, a folder or "glob*" of JPEG or PNG pictures, an MJPEG file, test-pattern, or whatever
     /// an installed ffmpeg can open: rtsp://…, /dev/video0.
+    #[arg(value_parser = NoLink::<SourceArg>(PhantomData))]
     source: SourceArg,
     #[command(flatten)]
     server: ServerArgs,
     /// The name that people see; without it CLIENT_ID.
-    #[arg(long, env = "TESSERA_NAME", value_name = "NAME")]
+    #[arg(long, env = "TESSERA_NAME", value_name = "NAME", value_parser = NoLink::<DisplayName>(PhantomData))]
     name: Option<DisplayName>,
     #[command(flatten)]
     send: SendArgs,
@@ -175,6 +202,7 @@ pub struct WatchArgs {
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// One source for each client, as join takes them; without any clips/1.mp4 to clips/4.mp4.
+    #[arg(value_parser = NoLink::<SourceArg>(PhantomData))]
     sources: Vec<SourceArg>,
     #[command(flatten)]
     server: ServerArgs,

@@ -11,6 +11,7 @@ use crate::address::{ConnectError, ServerAddress};
 use crate::frames::FramesError;
 use crate::identity::{ClientId, Room};
 use crate::sink::SinkError;
+use crate::text::excerpt;
 
 /// Why a session ended before its time.
 #[derive(Debug, Error)]
@@ -168,7 +169,7 @@ pub(crate) enum Verdict {
 
 /// Judges `status`.
 pub(crate) fn judge(status: &Status, asked: Asked<'_>) -> Verdict {
-    let message = status.message().to_owned();
+    let message = excerpt(status.message());
     if status.metadata().contains_key(NEEDS_TLS) {
         return Verdict::GiveUp(SessionError::NeedsTls { server: Box::new(asked.server.clone()), message });
     }
@@ -227,7 +228,7 @@ fn is_break(status: &Status) -> bool {
 fn describe(status: &Status) -> String {
     match status.message() {
         "" => format!("{:?}", status.code()),
-        message => message.to_owned(),
+        message => excerpt(message),
     }
 }
 
@@ -279,6 +280,21 @@ mod tests {
         ] {
             for was_in in [false, true] {
                 assert!(judged(&status, was_in).contains(advice), "{}", judged(&status, was_in));
+            }
+        }
+    }
+
+    #[test]
+    fn of_long_words_of_a_server_the_beginning_is_told() {
+        let endless = "x".repeat(100_000);
+        for code in [Code::Unauthenticated, Code::Unavailable, Code::InvalidArgument, Code::DataLoss] {
+            for was_in in [false, true] {
+                let message = judged(&Status::new(code, &endless), was_in);
+                assert!(
+                    message.contains(&"x".repeat(900)) && message.len() < 1300,
+                    "{code:?}: {}",
+                    message.len()
+                );
             }
         }
     }

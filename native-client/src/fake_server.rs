@@ -13,7 +13,7 @@ use tessera_wire::{
 };
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -30,10 +30,14 @@ pub(crate) enum Act {
     Break { after: usize, status: Status },
     /// Ends without a word after so many answers to frames.
     End { after: usize },
-    /// Answers so many frames, then takes what comes and says nothing.
+    /// Answers so many frames, or shows so many mosaics, then takes what comes and says nothing.
     Fall { silent_after: usize },
+    /// Takes a call, and says nothing at all.
+    Mute,
     /// Answers frames four at a time, when it has four.
     Batches,
+    /// Answers each frame with these bytes, or shows them, whatever they are.
+    Answer(&'static [u8]),
     /// Refuses every second frame.
     Refuse,
     /// Announces another tile with the second answer to a frame.
@@ -44,6 +48,10 @@ pub(crate) enum Act {
 
 /// The session that this server gives.
 pub(crate) const SESSION: &str = "0123456789abcdef0123456789abcdef";
+/// With this each mosaic begins (T.81 table B.1); behind it this server shows the frame as it came, JPEG or not.
+pub(crate) const SOI: &[u8] = &[0xFF, 0xD8];
+/// What this server shows those who watch.
+pub(crate) const MOSAIC: &[u8] = b"\xFF\xD8mosaic";
 /// The slot that this server gives.
 pub(crate) const SLOT: u32 = 2;
 
@@ -62,6 +70,8 @@ struct Log {
     /// The frames of each stream.
     streams: Arc<Mutex<Vec<Vec<FrameRequest>>>>,
     watched: Arc<Mutex<Vec<WatchMosaicRequest>>>,
+    /// Told of each request that is in the lists above.
+    taken: Arc<Notify>,
 }
 
 impl FakeServer {
@@ -106,6 +116,20 @@ impl FakeServer {
         self.log.streams.lock().unwrap().clone()
     }
 
+    /// Waits until the first stream has brought so many frames.
+    pub(crate) async fn has_taken(&self, frames: usize) {
+        while self.streams().first().is_none_or(|stream| stream.len() < frames) {
+            self.log.taken.notified().await;
+        }
+    }
+
+    /// Waits until somebody wants to watch.
+    pub(crate) async fn asked_to_watch(&self) {
+        while self.watched().is_empty() {
+            self.log.taken.notified().await;
+        }
+    }
+
     /// Who watched.
     pub(crate) fn watched(&self) -> Vec<WatchMosaicRequest> {
         self.log.watched.lock().unwrap().clone()
@@ -127,8 +151,10 @@ fn seat(tile_width: u32, tile_height: u32) -> Seat {
 
 /// The answer to frame `index`, counted from 0, of a stream.
 fn answer(act: &Act, index: usize, request: &FrameRequest) -> FrameResponse {
-    let mut response = FrameResponse { frame_data: request.frame_data.clone(), ..FrameResponse::default() };
+    let frame_data = [SOI, &request.frame_data].concat().into();
+    let mut response = FrameResponse { frame_data, ..FrameResponse::default() };
     match act {
+        Act::Answer(bytes) => response.frame_data = Bytes::from_static(bytes),
         Act::Refuse if index % 2 == 1 => {
             let message = "cut off".to_owned();
             response.refusal = Some(Refusal { reason: Reason::Malformed.into(), message });
@@ -172,6 +198,7 @@ impl Log {
             let request = requests.message().await.ok()??;
             batch.push(answer(&act, index, &request));
             self.streams.lock().unwrap()[stream].push(request);
+            self.taken.notify_one();
             match act {
                 Act::Fall { silent_after } if index >= silent_after => continue,
                 Act::Batches if batch.len() < 4 => continue,
@@ -221,8 +248,11 @@ impl VideoProcessingService for Log {
     ) -> Result<Response<Self::WatchMosaicStream>, Status> {
         let act = self.next_act();
         self.watched.lock().unwrap().push(request.into_inner());
-        if let Act::Deny(status) = act {
-            return Err(status);
+        self.taken.notify_one();
+        match act {
+            Act::Deny(status) => return Err(status),
+            Act::Mute => std::future::pending().await,
+            _ => {}
         }
         let (sender, receiver) = mpsc::channel(1);
         tokio::spawn(async move {
@@ -233,8 +263,11 @@ impl VideoProcessingService for Log {
                     drop(sender.send(Err(status.clone())).await);
                     break;
                 }
-                let picture =
-                    FrameResponse { frame_data: Bytes::from_static(b"mosaic"), ..Default::default() };
+                if matches!(act, Act::Fall { silent_after } if silent_after == index) {
+                    return sender.closed().await;
+                }
+                let shown = if let Act::Answer(bytes) = act { bytes } else { MOSAIC };
+                let picture = FrameResponse { frame_data: Bytes::from_static(shown), ..Default::default() };
                 let unchanged = FrameResponse::default();
                 if sender.send(Ok(picture)).await.is_err() || sender.send(Ok(unchanged)).await.is_err() {
                     break;

@@ -10,6 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use crate::address::Client;
+use crate::replies::Heard;
 
 /// Requests on their way at once: enough to hide the way to the server and back, few enough that what is
 /// seen is what was just sent.
@@ -19,6 +20,9 @@ pub(crate) const WINDOW: usize = 4;
 pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// How long the server may take to answer a join.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server may take to answer the oldest request, or a half-close after the last answer. A busy one may
+/// rightly take its time; behind a proxy, one that is gone looks just the same, and no ping finds it.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A stream that has been joined.
 #[derive(Debug)]
@@ -26,8 +30,10 @@ pub(crate) struct Link {
     /// Holds at most the window, so that sending never waits; `None` after the half-close.
     requests: Option<mpsc::Sender<FrameRequest>>,
     responses: Streaming<FrameResponse>,
+    heard: Heard,
     unanswered: VecDeque<Sent>,
     last_sent: Instant,
+    half_closed: Option<Instant>,
 }
 
 /// A request that has no response yet.
@@ -57,14 +63,26 @@ impl Link {
         // The channel is empty and open: there is room for one.
         drop(requests.try_send(hello));
         let joining = async {
-            let mut responses = client.stream_frames(ReceiverStream::new(outbound)).await?.into_inner();
+            let reply = client.stream_frames(ReceiverStream::new(outbound)).await?;
+            let heard = Heard::of(reply.extensions());
+            let mut responses = reply.into_inner();
             let welcome = responses.message().await?;
             let welcome = welcome.ok_or_else(|| Status::unavailable("the stream ended before it began"))?;
-            let unanswered = VecDeque::new();
-            Ok((Self { requests: Some(requests), responses, unanswered, last_sent: Instant::now() }, welcome))
+            Ok((Self::new(requests, responses, heard), welcome))
         };
         let joined = timeout(JOIN_TIMEOUT, joining).await;
         joined.unwrap_or_else(|_| Err(Status::unavailable("no answer to the join")))
+    }
+
+    fn new(requests: mpsc::Sender<FrameRequest>, responses: Streaming<FrameResponse>, heard: Heard) -> Self {
+        Self {
+            requests: Some(requests),
+            responses,
+            heard,
+            unanswered: VecDeque::new(),
+            last_sent: Instant::now(),
+            half_closed: None,
+        }
     }
 
     /// Whether one more request may go.
@@ -104,6 +122,7 @@ impl Link {
     /// Says that no more frames come; answers still do.
     pub(crate) fn half_close(&mut self) {
         self.requests = None;
+        self.half_closed.get_or_insert_with(Instant::now);
     }
 
     /// Whether everything has been said and answered.
@@ -114,7 +133,13 @@ impl Link {
     /// The next answer; `None` at the end of a stream that was half-closed and is answered in full.
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Result<Option<Answer>, Status> {
-        match self.responses.message().await {
+        let since = self.waits_since();
+        let message = tokio::select! {
+            biased;
+            message = self.responses.message() => message,
+            status = overdue(&self.heard, since) => Err(status),
+        };
+        match message {
             Ok(Some(response)) => {
                 let sent = self.unanswered.pop_front();
                 let sent = sent.ok_or_else(|| Status::internal("more responses than requests"))?;
@@ -127,8 +152,22 @@ impl Link {
         }
     }
 
+    /// Since when the server owes us something: an answer to the oldest request, or the stream's end.
+    fn waits_since(&self) -> Option<Instant> {
+        self.unanswered.front().map(|sent| sent.at).or(self.half_closed)
+    }
+
     /// The frames that were sent and not answered, in order.
     pub(crate) fn into_unanswered(self) -> VecDeque<FrameRequest> {
         self.unanswered.into_iter().filter_map(|sent| sent.frame).collect()
+    }
+}
+
+/// Waits until what the server owes since `since` is overdue: for ever if it owes nothing. The oldest request's turn
+/// comes when the one before is answered, so the time counts from then.
+async fn overdue(heard: &Heard, since: Option<Instant>) -> Status {
+    match since {
+        Some(since) => heard.silence(since, ANSWER_TIMEOUT).await,
+        None => std::future::pending().await,
     }
 }

@@ -1,9 +1,9 @@
 //! `tessera-client`: see `tessera-client --help`.
 
+use std::env;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use tessera_client::cli::{Cli, Command};
 use tessera_client::progress::Screen;
 use tessera_client::rule::{Act, rule};
@@ -17,8 +17,11 @@ use tokio_util::sync::CancellationToken;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().into_command().unwrap_or_else(|error| error.exit());
+    let command = Cli::read(env::args_os()).unwrap_or_else(|error| error.exit());
     let screen = Screen::new(command.results());
+    if let Some(warning) = command.warning() {
+        screen.note(&warning);
+    }
     match start(command, &screen) {
         Ok(code) => code,
         Err(error) => {
@@ -58,7 +61,7 @@ async fn run(command: Command, screen: &Screen, stop: CancellationToken) -> anyh
         Command::Join(args) => join(args.resolve()?, screen.progress(""), stop).await?,
         Command::Watch(args) if args.floods_terminal() => {
             anyhow::bail!(
-                "standard output is a terminal: pipe it, as in `tessera-client watch --out - | ffplay -`"
+                "standard output is a terminal: pipe it, as in `tessera-client watch --out - | ffplay -f mjpeg -`"
             )
         }
         Command::Watch(args) => watch(args.resolve(), screen.progress(""), stop).await?,

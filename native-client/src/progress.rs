@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use crate::summary::Summary;
+use crate::text::printable;
 
 /// Without a terminal a line comes with the first mosaic, and then one each so often.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
@@ -59,8 +60,10 @@ impl Screen {
         }
     }
 
-    /// Nobody is left to be told when writing fails.
+    /// Lines have words of servers and names of files in them, so no line says anything to the terminal itself.
     fn write_line(&self, to: &mut dyn Write, line: &str) {
+        let line = printable(line);
+        // Nobody is left to be told when writing fails.
         let mut write = || drop(writeln!(to, "{line}"));
         match &self.bars {
             Some(bars) => bars.suspend(write),
@@ -187,6 +190,13 @@ fn rate(times: &VecDeque<Instant>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_line_says_anything_to_the_terminal() {
+        let mut written = Vec::new();
+        Screen::new(Results::Nowhere).write_line(&mut written, "error: \u{1b}[2Jgone\u{9b}1m");
+        assert_eq!(written, "error: \u{fffd}[2Jgone\u{fffd}1m\n".as_bytes());
+    }
 
     #[test]
     fn the_rate_is_that_of_the_latest_mosaics() {

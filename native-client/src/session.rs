@@ -19,7 +19,8 @@ use crate::identity::{ClientId, DisplayName, Room};
 use crate::link::{Answer, Link};
 use crate::making::Making;
 use crate::summary::Tally;
-use crate::tiles::{FrameSize, tile_spec};
+use crate::text::excerpt;
+use crate::tiles::{FrameSize, is_jpeg, tile_spec};
 
 /// How long outstanding answers are waited for after the user said stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -337,9 +338,13 @@ impl Session {
         if !is_of_frame {
             return Ok(None);
         }
+        if !is_jpeg(&response.frame_data) {
+            return Err(self.foreign("it answered a frame with what is no JPEG"));
+        }
         self.tally.add_mosaic(response.frame_data.len(), Instant::now());
         self.tally.add_round_trip(round_trip);
-        let refusal = response.refusal.map(|refusal| {
+        let refusal = response.refusal.map(|mut refusal| {
+            refusal.message = excerpt(&refusal.message);
             let is_new = self.tally.add_refusal(refusal.reason());
             self.last_refusal = Some(refusal.message.clone());
             (refusal, is_new)

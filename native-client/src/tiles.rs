@@ -83,6 +83,11 @@ pub(crate) fn tile_spec(seat: &Seat) -> Result<TileSpec, String> {
     Ok(TileSpec { format: TileFormat { size, quality }, fit })
 }
 
+/// Whether `bytes` begin as a JPEG does: with SOI (T.81 section B.2.1).
+pub(crate) fn is_jpeg(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xFF, 0xD8])
+}
+
 #[cfg(test)]
 mod tests {
     use tessera_mosaic::{Picture, probe};

@@ -16,7 +16,7 @@ use crate::identity::Room;
 /// The longest token, in bytes. The server's own have 400; it looks at no header above this.
 const LONGEST: usize = 8 << 10;
 /// What stands before the token in a link's fragment, which browsers send to nobody.
-const MARK: &str = "#token=";
+pub(crate) const MARK: &str = "#token=";
 
 /// A secret that lets its bearer into a room. The server sees it, and nobody else.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,9 +36,10 @@ pub struct TokenError;
 impl FromStr for Token {
     type Err = TokenError;
 
-    /// Reads a token, or takes it out of an invite link.
+    /// Reads a token, with or without the mark that stands before it in a link.
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let token = text.split_once(MARK).map_or(text, |(_, token)| token).trim();
+        let token = text.trim();
+        let token = token.strip_prefix(MARK).unwrap_or(token);
         // RFC 6750 section 2.1.
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
         if token.is_empty() || token.len() > LONGEST || !token.bytes().all(is_token) {
@@ -48,6 +49,24 @@ impl FromStr for Token {
         // No table of HTTP/2 remembers it, and no log of a library below shows it.
         header.set_sensitive(true);
         Ok(Self(header))
+    }
+}
+
+/// What people give as a token: the token, or the whole link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pass {
+    /// The token alone.
+    Token(Token),
+    /// A link, which says as well where the token is for.
+    Link(Invite),
+}
+
+impl FromStr for Pass {
+    type Err = InviteError;
+
+    fn from_str(text: &str) -> Result<Self, InviteError> {
+        let is_link = text.trim().find(MARK).is_some_and(|at| at > 0);
+        if is_link { text.parse().map(Self::Link) } else { Ok(Self::Token(text.parse()?)) }
     }
 }
 
@@ -123,14 +142,22 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_taken_as_it_is_and_out_of_a_link() {
-        for text in [TOKEN.to_owned(), format!(" {TOKEN}\n"), format!("https://a.example/r/x#token={TOKEN}")]
-        {
+    fn a_token_is_taken_as_it_is_and_with_its_mark() {
+        for text in [TOKEN.to_owned(), format!(" {TOKEN}\n"), format!("#token={TOKEN}")] {
             assert_eq!(shown(&text.parse().unwrap()), format!("Bearer {TOKEN}"));
+            assert_eq!(text.parse(), Ok(Pass::Token(TOKEN.parse().unwrap())));
         }
         for text in ["", " ", "two words", "https://a.example/r/x", "a\nb", "é", &"a".repeat(LONGEST + 1)] {
             assert_eq!(text.parse::<Token>(), Err(TokenError), "{text}");
+            assert_eq!(text.parse::<Pass>(), Err(TokenError.into()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_link_that_is_given_as_a_token_stays_a_link() {
+        let link = format!("https://a.example/r/x#token={TOKEN}");
+        assert_eq!(link.parse(), Ok(Pass::Link(link.parse().unwrap())));
+        assert_eq!(format!("a.example#token={TOKEN}").parse::<Pass>(), Err(InviteError::Form));
     }
 
     #[test]

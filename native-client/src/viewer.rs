@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tessera_wire::{FrameResponse, WatchMosaicRequest};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
@@ -13,7 +13,15 @@ use crate::address::ServerAddress;
 use crate::backoff::Backoff;
 use crate::error::{Asked, SessionError, Verdict, judge};
 use crate::identity::Room;
+use crate::replies::Heard;
 use crate::summary::Tally;
+use crate::tiles::is_jpeg;
+
+/// How long the server may take to open the stream.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long nothing at all may come. The server says something every 5 seconds; a proxy whose server is gone says
+/// nothing and answers pings.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// What is watched, and how.
 #[derive(Debug, Clone)]
@@ -58,8 +66,40 @@ pub struct Viewer {
 #[derive(Debug)]
 enum State {
     Apart(Duration),
-    Watching(Box<Streaming<FrameResponse>>),
+    Watching(Box<Watched>),
     Over,
+}
+
+/// A stream that the server has opened.
+#[derive(Debug)]
+struct Watched {
+    responses: Streaming<FrameResponse>,
+    heard: Heard,
+}
+
+impl Watched {
+    async fn open(config: &ViewerConfig) -> Result<Self, Status> {
+        let mut client = config.server.connect().await?;
+        let request = WatchMosaicRequest {
+            room: config.room.to_string(),
+            max_fps: config.max_fps.unwrap_or_default(),
+            ..WatchMosaicRequest::default()
+        };
+        let opened = timeout(OPEN_TIMEOUT, client.watch_mosaic(request)).await;
+        let reply = opened.unwrap_or_else(|_| Err(Status::unavailable("no answer")))?;
+        let heard = Heard::of(reply.extensions());
+        Ok(Self { responses: reply.into_inner(), heard })
+    }
+
+    async fn next(&mut self) -> Result<FrameResponse, Status> {
+        let message = tokio::select! {
+            biased;
+            message = self.responses.message() => message,
+            // From now on: nothing is taken while a mosaic waits for the disk.
+            status = self.heard.silence(Instant::now(), SILENCE_TIMEOUT) => Err(status),
+        };
+        message?.ok_or_else(|| Status::unavailable("the stream ended"))
+    }
 }
 
 impl Viewer {
@@ -109,36 +149,22 @@ impl Viewer {
             State::Over => Ok(None),
             State::Apart(wait) => {
                 sleep(wait).await;
-                match self.watch().await {
+                match Watched::open(&self.config).await {
                     Ok(stream) => Ok(Some(self.watching(stream))),
                     Err(status) => self.lost(&status).map(Some),
                 }
             }
-            State::Watching(mut stream) => {
-                let message = stream.message().await;
-                let ended = || Status::unavailable("the stream ended");
-                match message.and_then(|message| message.ok_or_else(ended)) {
-                    Ok(response) => {
-                        self.state = State::Watching(stream);
-                        Ok(self.received(response))
-                    }
-                    Err(status) => self.lost(&status).map(Some),
+            State::Watching(mut stream) => match stream.next().await {
+                Ok(response) => {
+                    self.state = State::Watching(stream);
+                    self.received(response)
                 }
-            }
+                Err(status) => self.lost(&status).map(Some),
+            },
         }
     }
 
-    async fn watch(&self) -> Result<Streaming<FrameResponse>, Status> {
-        let mut client = self.config.server.connect().await?;
-        let request = WatchMosaicRequest {
-            room: self.config.room.to_string(),
-            max_fps: self.config.max_fps.unwrap_or_default(),
-            ..WatchMosaicRequest::default()
-        };
-        Ok(client.watch_mosaic(request).await?.into_inner())
-    }
-
-    fn watching(&mut self, stream: Streaming<FrameResponse>) -> View {
+    fn watching(&mut self, stream: Watched) -> View {
         if self.since.is_some() {
             self.tally.add_reconnect();
         }
@@ -148,13 +174,18 @@ impl Viewer {
     }
 
     /// A response without a picture only says that the connection lives.
-    fn received(&mut self, response: FrameResponse) -> Option<View> {
+    fn received(&mut self, response: FrameResponse) -> Result<Option<View>, SessionError> {
         self.backoff = Backoff::new();
         if response.frame_data.is_empty() {
-            return None;
+            return Ok(None);
+        }
+        if !is_jpeg(&response.frame_data) {
+            let (server, what) =
+                (Box::new(self.config.server.clone()), "it shows what is no JPEG".to_owned());
+            return Err(SessionError::Foreign { server, what });
         }
         self.tally.add_mosaic(response.frame_data.len(), Instant::now());
-        Some(View::Mosaic(self.tally.received(), response.frame_data))
+        Ok(Some(View::Mosaic(self.tally.received(), response.frame_data)))
     }
 
     fn lost(&mut self, status: &Status) -> Result<View, SessionError> {
@@ -203,11 +234,62 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_no_jpeg_is_no_mosaic_and_the_servers_fault() {
+        let server = FakeServer::start([Act::Answer(b"<html>")]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        assert!(matches!(viewer.next().await, Ok(Some(View::Watching))));
+        let error = viewer.next().await.unwrap_err().to_string();
+        assert!(error.contains(&server.address().to_string()) && error.contains("no JPEG"), "{error}");
+        assert_eq!(viewer.tally().received(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_response_that_is_larger_than_any_mosaic_is_not_taken() {
+        let server = FakeServer::start([Act::Answer(&[0xFF; (16 << 20) + 1])]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        assert!(matches!(viewer.next().await, Ok(Some(View::Watching))));
+        let error = viewer.next().await.unwrap_err().to_string();
+        assert!(error.contains("too large"), "{error}");
+    }
+
+    #[tokio::test]
     async fn a_viewer_comes_back_when_the_stream_breaks() {
         let server = FakeServer::start([Act::Break { after: 2, status: Status::unavailable("stopping") }]);
         let mut viewer = Viewer::new(config(&server), CancellationToken::new());
         assert_eq!(numbers(&mut viewer, 4).await, [1, 2, 3, 4]);
         assert_eq!(viewer.tally().reconnects(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_any_more_is_a_lost_connection() {
+        let server = FakeServer::start([Act::Fall { silent_after: 2 }]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        numbers(&mut viewer, 2).await;
+        // Nobody waits twelve seconds here.
+        tokio::time::pause();
+        let begin = Instant::now();
+        let Ok(Some(View::Lost { why, .. })) = viewer.next().await else { panic!() };
+        assert_eq!(why, "nothing came for 12 s");
+        assert!(begin.elapsed() >= SILENCE_TIMEOUT);
+        tokio::time::resume();
+        assert_eq!(numbers(&mut viewer, 1).await, [3]);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_open_the_stream_is_waited_for_ten_seconds() {
+        let server = FakeServer::start([Act::Mute]);
+        let mut viewer = Viewer::new(config(&server), CancellationToken::new());
+        let opening = viewer.next();
+        tokio::pin!(opening);
+        tokio::select! {
+            _ = &mut opening => panic!("it was not opened"),
+            () = server.asked_to_watch() => {}
+        }
+        tokio::time::pause();
+        let begin = Instant::now();
+        let error = opening.await.unwrap_err();
+        assert!(matches!(error, SessionError::NoServer { .. }), "{error}");
+        assert!(begin.elapsed() <= OPEN_TIMEOUT);
     }
 
     #[tokio::test]

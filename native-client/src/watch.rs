@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{SessionError, waiting_line};
@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::sink::{Sink, SinkError, Target};
 use crate::viewer::{View, Viewer, ViewerConfig};
 
-/// How long a reader of the output may take to drain it after the end.
+/// How long whoever reads standard output may take to drain it after the end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Everything that a spectator does.
@@ -32,19 +32,32 @@ pub struct Watch {
 ///
 /// Whatever ended it before its time.
 pub async fn watch(what: Watch, mut progress: Progress, stop: CancellationToken) -> Result<(), SessionError> {
-    let sink = what.out.map(Sink::new);
+    let out = what.out.map(Out::new);
     if let Some(most) = what.max_frames {
         progress.expect(most);
     }
     let mut viewer = Viewer::new(what.viewer, stop);
     let limits = Limits { time: what.time, mosaics: what.max_frames };
-    let ended = view(&mut viewer, limits, sink.as_ref(), &mut progress).await;
+    let ended = view(&mut viewer, limits, out.as_ref(), &mut progress).await;
     let end = Instant::now();
-    let ended = conclude(ended, sink).await;
+    let ended = conclude(ended, out, &progress).await;
     if let Some(since) = viewer.since() {
         progress.finish(&viewer.tally().summary(since, end), ended.is_ok());
     }
     ended
+}
+
+/// Where mosaics go, and whether somebody may be in no hurry to take them there.
+#[derive(Debug)]
+struct Out {
+    sink: Sink,
+    is_read: bool,
+}
+
+impl Out {
+    fn new(target: Target) -> Self {
+        Self { is_read: target == Target::Stdout, sink: Sink::new(target) }
+    }
 }
 
 /// When it is enough.
@@ -58,7 +71,7 @@ struct Limits {
 async fn view(
     viewer: &mut Viewer,
     limits: Limits,
-    sink: Option<&Sink>,
+    out: Option<&Out>,
     progress: &mut Progress,
 ) -> Result<(), SessionError> {
     // The time counts from when the server let us in.
@@ -80,13 +93,13 @@ async fn view(
                 progress.note(&waiting_line(&why, wait));
             }
             Some(View::Mosaic(number, mosaic)) => {
-                if let Some(sink) = sink {
-                    // A player that was paused does not keep the recording from its end.
+                if let Some(Out { sink, is_read }) = out {
+                    // A player that was paused does not keep us from the end. What goes to a file is kept.
                     tokio::select! {
                         biased;
                         kept = sink.keep(number, mosaic) => kept?,
-                        () = viewer.stopped() => return Ok(()),
-                        () = reached(end) => return Ok(()),
+                        () = viewer.stopped(), if *is_read => return Ok(()),
+                        () = reached(end), if *is_read => return Ok(()),
                     }
                 }
                 progress.received(number, None);
@@ -106,10 +119,23 @@ async fn reached(end: Option<Instant>) {
 }
 
 /// The one result of watching and writing.
-async fn conclude(ended: Result<(), SessionError>, sink: Option<Sink>) -> Result<(), SessionError> {
-    let Some(sink) = sink else { return ended };
-    let written = tokio::time::timeout(DRAIN_TIMEOUT, sink.finish()).await;
-    match written.unwrap_or(Ok(())) {
+async fn conclude(
+    ended: Result<(), SessionError>,
+    out: Option<Out>,
+    progress: &Progress,
+) -> Result<(), SessionError> {
+    let Some(Out { sink, is_read }) = out else { return ended };
+    let written = sink.finish();
+    tokio::pin!(written);
+    let written = match timeout(DRAIN_TIMEOUT, &mut written).await {
+        Ok(written) => written,
+        Err(_) if is_read => Ok(()),
+        Err(_) => {
+            progress.note("mosaics are still being written; a second Ctrl-C does not wait for them");
+            written.await
+        }
+    };
+    match written {
         // Whoever closes a pipe has seen enough: that is no error.
         Err(SinkError::BrokenPipe) => Ok(()),
         Err(error) => Err(error.into()),
@@ -120,7 +146,7 @@ async fn conclude(ended: Result<(), SessionError>, sink: Option<Sink>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake_server::FakeServer;
+    use crate::fake_server::{FakeServer, MOSAIC};
     use crate::identity::Room;
     use crate::progress::{Results, Screen};
 
@@ -148,7 +174,32 @@ mod tests {
         let path = place.path().join("call.mjpeg");
         run(&server, Target::Recording(path.clone()), Some(Duration::from_millis(300)), None).await;
         let recording = std::fs::read(path).unwrap();
-        assert!(recording.starts_with(b"mosaic"));
-        assert_eq!(recording.len() % b"mosaic".len(), 0);
+        assert!(recording.starts_with(MOSAIC));
+        assert_eq!(recording.len() % MOSAIC.len(), 0);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_slow_disk_is_waited_for_until_every_mosaic_is_written() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("pipe");
+        // A pipe stands in for the disk: it takes nothing until somebody reads.
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let out = Out::new(Target::Recording(path.clone()));
+        for number in 1..=3 {
+            out.sink.keep(number, MOSAIC.into()).await.unwrap();
+        }
+        let progress = Screen::new(Results::Nowhere).progress("");
+        let concluded = conclude(Ok(()), Some(out), &progress);
+        tokio::pin!(concluded);
+        tokio::time::pause();
+        tokio::select! {
+            biased;
+            _ = &mut concluded => panic!("nothing is written"),
+            () = tokio::time::advance(DRAIN_TIMEOUT * 10) => {}
+        }
+        let reader = std::thread::spawn(move || std::fs::read(path).unwrap());
+        concluded.await.unwrap();
+        assert_eq!(reader.join().unwrap(), MOSAIC.repeat(3));
     }
 }

@@ -47,6 +47,7 @@ async fn a_private_room_is_joined_by_a_token_in_every_form_and_by_nothing_else()
     for output in [
         run([&there[..], &["--token", &token]].concat()).await,
         run([&there[..], &["--token", &link]].concat()).await,
+        run([&args[..], &["--token", &link]].concat()).await,
         run([&args[..], &["--invite", &link]].concat()).await,
         within(program(&there).env("TESSERA_TOKEN", &token).output()).await.unwrap(),
         within(program(&args).env("TESSERA_INVITE", &link).output()).await.unwrap(),

@@ -21,6 +21,7 @@ use super::{BenchError, Load, Up};
 use crate::address::{Client, ServerAddress};
 use crate::identity::Room;
 use crate::pacing::Pace;
+use crate::text::excerpt;
 
 /// What runs before anything counts: connections open their windows, caches fill.
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -73,7 +74,7 @@ impl Common {
     pub(super) fn note(&self, refusal: Option<&Refusal>) {
         if let Some(refusal) = refusal {
             let mut last = self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner);
-            *last = Some(refusal.message.clone());
+            *last = Some(excerpt(&refusal.message));
         }
     }
 

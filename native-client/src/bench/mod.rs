@@ -36,6 +36,7 @@ use crate::pacing::Pace;
 use crate::progress::Screen;
 use crate::server_process::{ServerProcess, ServerProcessError};
 use crate::source::{SourceError, SourceSpec};
+use crate::text::excerpt;
 use crate::tiles::FrameSize;
 use crowd::Crowd;
 pub use result::{Asked as AskedLoad, BenchResult, Memory, Percentiles, ServerCost, ViewerRates};
@@ -223,7 +224,7 @@ impl BenchError {
     fn of_end(status: &Status, server: &ServerAddress, room: &Room, refusal: Option<&str>) -> Self {
         match (status.code(), refusal) {
             (Code::InvalidArgument, Some(last)) => {
-                Self::Refused { why: status.message().to_owned(), last: last.to_owned() }
+                Self::Refused { why: excerpt(status.message()), last: last.to_owned() }
             }
             _ => Self::of(status, Asked { server, room, id: None, was_in: true }),
         }

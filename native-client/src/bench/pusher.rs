@@ -16,6 +16,7 @@ use super::watcher::Watcher;
 use crate::address::Client;
 use crate::identity::Room;
 use crate::link::{Link, SIGN_OF_LIFE};
+use crate::text::excerpt;
 use crate::tiles::tile_spec;
 
 /// How long a push may take.
@@ -164,7 +165,7 @@ impl Pusher {
             sleep(HOLDERS_WORD).await;
         }
         match status.code() {
-            Code::ResourceExhausted => BenchError::TooFast(status.message().to_owned()),
+            Code::ResourceExhausted => BenchError::TooFast(excerpt(status.message())),
             _ => common.end(status, &self.room),
         }
     }

@@ -1,5 +1,6 @@
 //! The flags of `bench`.
 
+use std::marker::PhantomData;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, value_parser};
 
-use super::{AddressArgs, SourceArg, seconds};
+use super::{AddressArgs, NoLink, SourceArg, seconds};
 use crate::bench::{Bench, Load, Place, Rooms, Up};
 use crate::pacing::Pace;
 use crate::source::{PatternSpec, SourceError, SourceSpec};
@@ -24,6 +25,7 @@ fn pattern_of_size(size: &str) -> Result<PatternSpec, String> {
 pub struct BenchArgs {
     /// What the publishers send, as join takes it: its first frames, made ready before and sent over and over.
     /// Without it the test pattern.
+    #[arg(value_parser = NoLink::<SourceArg>(PhantomData))]
     source: Option<SourceArg>,
     #[command(flatten)]
     address: AddressArgs,

@@ -1,8 +1,10 @@
 //! The flags of `kick`, `lock` and `unlock`.
 
+use std::marker::PhantomData;
+
 use clap::Args;
 
-use super::AddressArgs;
+use super::{AddressArgs, NoLink};
 use crate::identity::ClientId;
 use crate::rule::{Act, Rule};
 
@@ -10,6 +12,7 @@ use crate::rule::{Act, Rule};
 #[derive(Debug, Args)]
 pub struct KickArgs {
     /// Whose seat: the id, which may be another than the name that is shown.
+    #[arg(value_parser = NoLink::<ClientId>(PhantomData))]
     client_id: ClientId,
     #[command(flatten)]
     pub(super) room: RoomArgs,

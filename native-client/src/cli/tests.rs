@@ -4,7 +4,7 @@ use super::*;
 use crate::rule::{Act, Rule};
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
-    Cli::try_parse_from(line.split(' ')).and_then(Cli::into_command)
+    Cli::read(line.split(' '))
 }
 
 fn join(line: &str) -> Join {
@@ -116,9 +116,9 @@ fn an_invite_link_says_where_to_go_and_stands_alone() {
     let told = join(&format!("tessera-client join a test-pattern {by_hand}"));
     assert_eq!(joined.session.server, told.session.server);
     assert_eq!((joined.session.room.as_str(), told.session.room.as_str()), ("standup", "standup"));
-    let of_link = join(&format!("tessera-client join a test-pattern --token {LINK}"));
-    let of_token = join("tessera-client join a test-pattern --token eyJh.eyJz.c2ln");
-    assert_eq!(of_link.session.server, of_token.session.server, "a link's token, and nothing else of it");
+    let by_token = join(&format!("tessera-client join a test-pattern --token {LINK}"));
+    assert_eq!(by_token.session.server, told.session.server);
+    assert_eq!(by_token.session.room, told.session.room);
     for more in ["--server x", "--room y", "--token eyJh"] {
         assert!(parse(&format!("tessera-client watch --invite {LINK} {more}")).is_err(), "{more}");
     }
@@ -127,9 +127,47 @@ fn an_invite_link_says_where_to_go_and_stands_alone() {
 }
 
 #[test]
+fn what_is_named_beside_a_link_must_be_what_the_link_says() {
+    let with = |more: &str| parse(&format!("tessera-client watch --token {LINK} {more}"));
+    with("--server HTTPS://Call.example.org/ --room standup").unwrap();
+    for (more, words) in [
+        ("--server call.example.org", ["http://call.example.org:50051", "https://call.example.org:443"]),
+        ("--server https://evil.example", ["https://evil.example:443", "leave --server out"]),
+        ("--room other", ["other", "leave --room out"]),
+    ] {
+        let error = with(more).unwrap_err();
+        let message = error.to_string();
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+        assert!(error.exit_code() == 2 && !message.contains("eyJ"), "{message}");
+    }
+}
+
+#[test]
+fn a_token_goes_out_in_the_clear_only_where_http_was_written_and_with_a_warning() {
+    let to = |server: &str| parse(&format!("tessera-client watch --token eyJh --server {server}"));
+    for server in ["call.example.org", "call.example.org:443", "10.0.0.1"] {
+        let message = to(server).unwrap_err().to_string();
+        let host = server.split(':').next().unwrap();
+        for word in [format!("--server https://{host}"), format!("--server http://{host}:")] {
+            assert!(message.contains(&word), "{message}");
+        }
+        assert!(!message.contains("eyJh"), "{message}");
+        parse(&format!("tessera-client watch --server {server}")).unwrap();
+    }
+    let warning = to("http://call.example.org").unwrap().warning().unwrap();
+    assert!(warning.contains("http://call.example.org:50051 without TLS"), "{warning}");
+    for server in ["https://call.example.org", "localhost", "127.0.0.1:7", "[::1]"] {
+        assert_eq!(to(server).unwrap().warning(), None, "{server}");
+    }
+    assert!(parse("tessera-client watch --server http://x").unwrap().warning().is_none(), "no token");
+    let link = "http://call.example.org/r/x#token=eyJh";
+    assert!(parse(&format!("tessera-client watch --invite {link}")).unwrap().warning().is_some());
+}
+
+#[test]
 fn no_error_repeats_a_token() {
     for (flag, words) in [
-        ("--token", "behind \"#token=\""),
+        ("--token", "#token="),
         ("--invite", "an invite link is like https://HOST/r/ROOM"),
         ("--server", "give it to --invite"),
     ] {
@@ -140,6 +178,28 @@ fn no_error_repeats_a_token() {
             assert!(message.contains(flag) && message.contains(words), "{message}");
             assert!(!message.contains("eyJh"), "{message}");
         }
+    }
+}
+
+#[test]
+fn a_link_without_its_flag_is_told_of_invite_and_not_repeated() {
+    for line in [
+        format!("join anna {LINK}"),
+        format!("join {LINK} test-pattern"),
+        format!("join anna test-pattern {LINK}"),
+        format!("join anna test-pattern --name {LINK}"),
+        format!("watch --room {LINK}"),
+        format!("watch --seconds {LINK}"),
+        format!("watch {LINK}"),
+        format!("demo test-pattern {LINK}"),
+        format!("bench {LINK}"),
+        format!("kick {LINK}"),
+        LINK.to_owned(),
+    ] {
+        let error = parse(&format!("tessera-client {line}")).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("give it to --invite") && !message.contains("eyJ"), "{line}: {message}");
+        assert_eq!(error.exit_code(), 2);
     }
 }
 

@@ -1,10 +1,10 @@
 //! Sessions with a server that misbehaves.
 
 use super::*;
-use crate::fake_server::{Act, FakeServer, SESSION, SLOT};
+use crate::fake_server::{Act, FakeServer, SESSION, SLOT, SOI};
 use crate::frames::Playback;
 use crate::frames::tests::{crashing_after, shows, ticks};
-use crate::link::SIGN_OF_LIFE;
+use crate::link::{ANSWER_TIMEOUT, SIGN_OF_LIFE, WINDOW};
 use crate::pacing::Pace;
 use crate::source::Content;
 
@@ -52,7 +52,7 @@ fn assert_whole(session: &Session, mosaics: &[Mosaic], frames: u64) {
     assert_eq!((session.tally().sent(), session.tally().received()), (frames, frames));
     for (number, mosaic) in (1..).zip(mosaics) {
         assert_eq!(mosaic.number, number);
-        assert_eq!(u64::from(mosaic.jpeg[0]) + 1, number);
+        assert_eq!(u64::from(mosaic.jpeg[SOI.len()]) + 1, number);
     }
     assert_eq!(mosaics.len() as u64, frames);
 }
@@ -127,6 +127,31 @@ async fn a_server_that_dies_without_a_word_and_comes_back_gets_every_frame() {
 }
 
 #[tokio::test]
+async fn frames_that_stay_unanswered_for_half_a_minute_go_again_on_another_stream() {
+    let server = FakeServer::start([Act::Fall { silent_after: 0 }]);
+    let mut session = session_of(&server, 9).await;
+    assert!(matches!(session.next().await, Ok(Some(Event::Seated(_)))));
+    let (why, waited) = {
+        let next = session.next();
+        tokio::pin!(next);
+        tokio::select! {
+            _ = &mut next => panic!("the server says nothing"),
+            () = server.has_taken(WINDOW) => {}
+        }
+        tokio::time::pause();
+        let begin = Instant::now();
+        tokio::time::advance(ANSWER_TIMEOUT).await;
+        let Ok(Some(Event::Lost { why, .. })) = next.await else { panic!() };
+        (why, begin.elapsed())
+    };
+    assert_eq!((why.as_str(), waited.as_secs()), ("nothing came for 30 s", 30));
+    tokio::time::resume();
+    let mosaics = mosaics(&mut session).await;
+    assert_whole(&session, &mosaics, 9);
+    assert_eq!(session.tally().reconnects(), 1);
+}
+
+#[tokio::test]
 async fn a_break_after_the_last_answer_is_no_break() {
     let server = FakeServer::start([Act::Break { after: 5, status: Status::unavailable("stopping") }]);
     let mut session = session_of(&server, 5).await;
@@ -195,6 +220,17 @@ async fn what_will_not_change_is_not_tried_again() {
         let mut session = session_of(&server, 9).await;
         let error = error(&mut session).await.to_string();
         assert!(error.contains(wanted), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_jpeg_is_no_mosaic_and_the_servers_fault() {
+    for answer in [&b""[..], b"<html>", b"\xFF"] {
+        let server = FakeServer::start([Act::Answer(answer)]);
+        let mut session = session_of(&server, 9).await;
+        let error = error(&mut session).await.to_string();
+        assert!(error.contains(&server.address().to_string()) && error.contains("no JPEG"), "{error}");
+        assert_eq!(session.tally().received(), 0);
     }
 }
 

@@ -94,8 +94,15 @@ impl Input<'_> {
     fn name(self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
-            Self::Url(url) => url.to_owned(),
+            Self::Url(url) => without(url, self.userinfo().as_deref()),
         }
+    }
+
+    /// The name and the password in a URL, with the sign behind them (RFC 3986 section 3.2.1): nobody is shown them.
+    fn userinfo(self) -> Option<String> {
+        let Self::Url(url) = self else { return None };
+        let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
+        authority.rfind('@').map(|at| authority[..=at].to_owned())
     }
 
     /// The options that choose how to open it, and its name after `-i`.
@@ -115,6 +122,11 @@ impl Input<'_> {
         });
         arguments
     }
+}
+
+/// `text` without what nobody is to be shown.
+fn without(text: &str, secret: Option<&str>) -> String {
+    secret.map_or_else(|| text.to_owned(), |secret| text.replace(secret, ""))
 }
 
 /// Whether `path` is a Linux video device.
@@ -154,6 +166,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Process {
     child: Arc<Mutex<Child>>,
     messages: Option<JoinHandle<VecDeque<u8>>>,
+    /// What its messages may repeat of the input, and must not be shown.
+    secret: Option<String>,
 }
 
 impl Process {
@@ -173,7 +187,7 @@ impl Process {
         let mut running = locked(&RUNNING);
         running.retain(|other| other.strong_count() > 0);
         running.push(Arc::downgrade(&child));
-        let process = Self { child, messages };
+        let process = Self { child, messages, secret: input.userinfo() };
         stdout.map(|stdout| (process, stdout)).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 
@@ -186,7 +200,8 @@ impl Process {
     fn reason(&mut self, otherwise: &dyn std::error::Error) -> String {
         end(&self.child);
         let messages = self.messages.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        last_line(&Vec::from(messages)).unwrap_or_else(|| otherwise.to_string())
+        let reason = last_line(&Vec::from(messages)).unwrap_or_else(|| otherwise.to_string());
+        without(&reason, self.secret.as_deref())
     }
 }
 
@@ -236,6 +251,20 @@ mod tests {
         assert_eq!(arguments(Input::File(Path::new("/dev/video0"))), ["-f", "v4l2", "-i", "/dev/video0"]);
         assert_eq!(arguments(Input::Url("rtsp://c/1")), ["-rtsp_transport", "tcp", "-i", "rtsp://c/1"]);
         assert_eq!(arguments(Input::Url("http://h/a")), ["-i", "http://h/a"]);
+    }
+
+    #[test]
+    fn a_url_is_shown_without_name_and_password_and_opened_with_them() {
+        for (url, shown) in [
+            ("rtsp://anna:s3cret@camera/1", "rtsp://camera/1"),
+            ("rtsp://anna:s3c@ret@camera:554", "rtsp://camera:554"),
+            ("rtsp://anna@camera?x", "rtsp://camera?x"),
+            ("http://host/a@b.mp4", "http://host/a@b.mp4"),
+            ("http://host", "http://host"),
+        ] {
+            assert_eq!(Input::Url(url).name(), shown);
+            assert_eq!(arguments(Input::Url(url)).last().map(String::as_str), Some(url));
+        }
     }
 
     #[test]

@@ -104,6 +104,17 @@ fn dropping_the_source_ends_an_ffmpeg_that_would_go_on_for_long() {
 
 #[cfg(unix)]
 #[test]
+fn no_error_repeats_the_password_of_a_camera() {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/source/tests/ffmpeg-that-repeats.sh");
+    let spec: SourceSpec = "rtsp://anna:s3cret@camera/1".parse().unwrap();
+    let error = spec.open_with(program.as_os_str()).err().unwrap().to_string();
+    assert_eq!(error, "ffmpeg cannot read rtsp://camera/1: rtsp://camera/1: Connection refused");
+    let missing = spec.open_with("no-such-ffmpeg".as_ref()).err().unwrap().to_string();
+    assert!(missing.starts_with("rtsp://camera/1 is read by the ffmpeg program"), "{missing}");
+}
+
+#[cfg(unix)]
+#[test]
 fn an_ffmpeg_that_fails_on_the_way_gives_its_frames_and_then_its_reason() {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/source/tests/ffmpeg-that-fails.sh");
     let dir = tempfile::tempdir().unwrap();
