@@ -19,7 +19,7 @@ use super::dom::{self, Task, by_id, document, now, window};
 use super::encoder::Encoder;
 use super::identity::{self, Address, Invitation};
 use super::labels::Labels;
-use super::large::{full_screen, is_picture_in_picture, picture_in_picture};
+use super::large::{SmallWindow, full_screen, is_picture_in_picture};
 use super::lines::Line;
 use super::screen::{Mosaic, Screen, blob};
 use super::transport::{Client, is_http2};
@@ -144,6 +144,7 @@ struct App {
     /// When the picture in work was taken.
     encoding: Duration,
     screen: Screen,
+    small: SmallWindow,
     view: View,
     labels: Labels,
     feed: Option<Feed>,
@@ -196,6 +197,7 @@ impl App {
             encoder: Encoder::new(worker, TICK),
             encoding: Duration::ZERO,
             screen: Screen::new(by_id("mosaic")),
+            small: SmallWindow::new(),
             view: View::new(language, texts),
             labels: Labels::new(texts),
             feed: None,
@@ -313,7 +315,7 @@ impl App {
             Press::Share => self.toggle_share(),
             Press::Choose => self.view.open_chooser(),
             Press::FullScreen => full_screen(),
-            Press::PictureInPicture => picture_in_picture(&self.screen),
+            Press::PictureInPicture => self.small.toggle(&self.screen),
             Press::Save => self.save(),
             Press::Stats => {
                 self.view.toggle_stats();
