@@ -228,7 +228,8 @@ impl App {
     fn begin(&mut self) {
         let given = self.invitation.name.clone();
         let name = given.or_else(|| self.address.name.clone()).or_else(identity::name).unwrap_or_default();
-        self.view.fill_in(&name, &self.address.room);
+        let room = self.named_room().unwrap_or_default();
+        self.view.fill_in(&name, &room);
         self.view.bind(self.invitation.name.is_some(), self.invitation.only_watches);
         if self.invitation.only_watches {
             self.wants_camera = false;
@@ -301,9 +302,7 @@ impl App {
             Press::Join => self.join(Role::Participant),
             Press::Watch => self.join(Role::Spectator),
             Press::JoinAnew => {
-                if self.invitation.id.is_none() {
-                    self.address.id = Some(identity::renew());
-                }
+                self.address.id = Some(identity::renew());
                 self.join(Role::Participant);
             }
             Press::Leave => {
@@ -322,7 +321,8 @@ impl App {
                 self.figures();
             }
             Press::Invite => {
-                let link = identity::link(&self.address.room);
+                let Some(room) = self.named_room() else { return };
+                let link = identity::link(&room);
                 self.inviting = Some(Task::spawn(async move {
                     let is_copied = identity::copy(&link).await;
                     tell(Message::Invited { link, is_copied });
@@ -355,7 +355,19 @@ impl App {
         self.hint = Some((words, until));
     }
 
+    /// The room that the address names. If no room can be called so, that is said: another one is not what was meant.
+    fn named_room(&mut self) -> Option<String> {
+        match &self.address.room {
+            Ok(room) => Some(room.clone()),
+            Err(error) => {
+                self.complaint = Some(fill(self.texts.no_room, &error.to_string()));
+                None
+            }
+        }
+    }
+
     fn join(&mut self, role: Role) {
+        let Some(room) = self.named_room() else { return };
         match role {
             Role::Participant => self.want_feed(),
             Role::Spectator => self.drop_feed(),
@@ -370,7 +382,7 @@ impl App {
             // Others would see the id instead.
             self.texts.guest.clone_into(&mut name);
         }
-        let entry = Entry { client_id, name, room: self.address.room.clone(), role };
+        let entry = Entry { client_id, name, room, role };
         (self.complaint, self.hint) = (None, None);
         self.stats = Stats::default();
         self.happen(Event::Join(entry, identity::claim()));
@@ -414,6 +426,7 @@ impl App {
             waiting: self.call.waiting(now()),
             was_live: self.call.was_live(),
             is_invited: self.client.has_token(),
+            is_bound: self.invitation.id.is_some(),
             may_lack_connections: !is_http2(),
         };
         self.view.notice(notice(&situation, self.texts));
