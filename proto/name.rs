@@ -14,8 +14,13 @@ pub enum NameError {
     /// More than [`MAX_NAME_BYTES`].
     #[error("it has {0} bytes: a name has 1 to {MAX_NAME_BYTES} bytes of UTF-8")]
     TooLong(usize),
-    /// A character that could break a line of a log or turn the text around on a screen.
-    #[error("it has the character {0:?}: a name has no control, line-breaking or bidirectional characters")]
+    /// Nothing that is seen: joiners and their like alone.
+    #[error("it shows nothing: a name has a character that is seen")]
+    Blank,
+    /// A character that could break a line of a log, turn the text around on a screen, or make two names look the same.
+    #[error(
+        "it has the character {0:?}: a name has no control, line-breaking, bidirectional or invisible characters"
+    )]
     Character(char),
 }
 
@@ -34,6 +39,7 @@ pub fn check_name(text: &str) -> Result<&str, NameError> {
     }
     match text.chars().find(|&c| is_treacherous(c)) {
         Some(character) => Err(NameError::Character(character)),
+        None if text.chars().all(is_blank) => Err(NameError::Blank),
         None => Ok(text),
     }
 }
@@ -43,14 +49,38 @@ pub fn check_name(text: &str) -> Result<&str, NameError> {
 pub fn tame_name(text: &str) -> String {
     let harmless: String = text.chars().filter(|&c| !is_treacherous(c)).collect();
     let name = harmless.trim();
-    name[..name.floor_char_boundary(MAX_NAME_BYTES)].trim_end().to_owned()
+    let name = name[..name.floor_char_boundary(MAX_NAME_BYTES)].trim_end();
+    if name.chars().all(is_blank) { String::new() } else { name.to_owned() }
 }
 
-/// Control characters, line and paragraph separators, and what changes the direction of text
-/// (Unicode Standard Annex #9, explicit formatting characters and marks).
+/// Control characters, line and paragraph separators, what changes the direction of text
+/// (Unicode Standard Annex #9, explicit formatting characters and marks), and what nobody sees.
 fn is_treacherous(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        || is_invisible(c)
+}
+
+/// What leaves no trace on a screen (Unicode Standard section 5.21, default ignorable code points), so that two names
+/// look the same: soft hyphens, fillers, spaces without width. Not those that change what is seen beside them, see
+/// [`is_modifier`].
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}' | '\u{34F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}' | '\u{200B}'
+            | '\u{2060}'..='\u{2065}' | '\u{206A}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+    )
+}
+
+/// What is not seen itself and changes what is: joiners, which Persian, Hindi and emoji need, variation selectors, and
+/// the tags of flags.
+fn is_modifier(c: char) -> bool {
+    matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0020}'..='\u{E007F}' | '\u{E0100}'..='\u{E01EF}')
+}
+
+/// White space, modifiers, and the Braille pattern without a dot.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || is_modifier(c) || c == '\u{2800}'
 }
 
 #[cfg(test)]
@@ -89,5 +119,38 @@ mod tests {
             assert_eq!(check_name(&format!("a{character}b")), Err(NameError::Character(character)));
         }
         assert!(check_name("<b>Zoë 김</b>").is_ok());
+    }
+
+    #[test]
+    fn a_name_with_what_nobody_sees_is_refused_and_tamed_to_what_is_seen() {
+        for character in [
+            '\u{AD}', '\u{34F}', '\u{115F}', '\u{1160}', '\u{180E}', '\u{200B}', '\u{2060}', '\u{2064}',
+            '\u{3164}', '\u{FEFF}', '\u{FFA0}',
+        ] {
+            let twin = format!("an{character}na");
+            assert_eq!(check_name(&twin), Err(NameError::Character(character)));
+            assert_eq!(check_name(&character.to_string()), Err(NameError::Character(character)));
+            assert_eq!(tame_name(&twin), "anna");
+            assert_eq!(tame_name(&character.to_string()), "");
+        }
+    }
+
+    #[test]
+    fn joiners_are_in_names_and_are_none_alone() {
+        // Persian with a non-joiner, Sinhala with a joiner, a family, a flag and a red heart.
+        for name in [
+            "می\u{200C}خواهم",
+            "ශ්\u{200D}රී",
+            "👩\u{200D}👧",
+            "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
+            "❤\u{FE0F}",
+        ] {
+            assert_eq!(check_name(name), Ok(name));
+            assert_eq!(tame_name(name), name);
+        }
+        for blank in ["\u{200D}", "\u{200C}\u{200D}", "\u{200D} \u{200D}", "\u{FE0F}", "\u{2800}"] {
+            assert_eq!(check_name(blank), Err(NameError::Blank));
+            assert_eq!(tame_name(blank), "");
+        }
     }
 }

@@ -1,5 +1,7 @@
 // Loads the page's program and its worker. What cannot be loaded is said in the page itself, which has the words for it.
-import init, { start } from './tessera_web.js';
+// It says so by itself if this script does not come.
+const unsupported = document.getElementById('unsupported');
+unsupported.hidden = true;
 
 // An invite link's token is for the server and nobody else: it is kept in memory, and in no address and no history.
 const token = new URLSearchParams(location.hash.slice(1)).get('token');
@@ -34,6 +36,8 @@ try {
     worker.onmessage = done;
     worker.onerror = failed;
   });
+  // Here and not above: a static import that fails leaves nobody to say so, and the token in the address.
+  const { default: init, start } = await import('./tessera_web.js');
   await Promise.all([init(), ready]);
   entry.removeEventListener('submit', remember);
   watch.removeEventListener('click', remember);
@@ -42,5 +46,6 @@ try {
   pressed?.click();
 } catch (error) {
   console.error(error);
-  document.getElementById('unsupported').hidden = false;
+  unsupported.style.animation = 'none';
+  unsupported.hidden = false;
 }

@@ -85,6 +85,21 @@ pub fn status(code: Option<&str>, message: Option<&str>) -> Ending {
     Ending { code, message: decoded(message.unwrap_or_default()) }
 }
 
+/// The value of the field `authorization` that brings `token`. What has another character than tokens have
+/// (RFC 6750 section 2.1) is no token, whatever the server is: messengers put theirs behind a link, and a browser
+/// sends no such field.
+///
+/// # Errors
+///
+/// The ending of a call that the server would end so.
+pub fn bearer(token: &str) -> Result<String, Ending> {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"._~+/=-".contains(&byte);
+    if token.is_empty() || !token.bytes().all(is_usual) {
+        return Err(Ending::new(Code::Unauthenticated, "its key is cut off, or something else is behind it"));
+    }
+    Ok(format!("Bearer {token}"))
+}
+
 /// `text` without its percent-encoding (RFC 3986 section 2.1); what is no code of it stays as it is.
 pub fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
@@ -156,6 +171,14 @@ mod tests {
             assert_eq!(status(code, None).code, Code::Unknown);
         }
         assert_eq!(status(Some("0"), None), Ending::new(Code::Ok, ""));
+    }
+
+    #[test]
+    fn a_token_with_a_stray_character_is_refused_before_it_is_sent() {
+        assert_eq!(bearer("eyJh.eyJz_-.c2ln").as_deref(), Ok("Bearer eyJh.eyJz_-.c2ln"));
+        for token in ["", "a.b.c로", "a.b.c”", "a.b.c…", "a.b.c\"", "a.b.c d", "a.b.c\n"] {
+            assert_eq!(bearer(token).unwrap_err().code, Code::Unauthenticated, "{token:?}");
+        }
     }
 
     #[test]

@@ -96,6 +96,8 @@ pub struct Situation<'a> {
     pub was_live: bool,
     /// Whether the link that opened the page brought a token.
     pub is_invited: bool,
+    /// Whether that token is for one client id, which no other can stand in for.
+    pub is_bound: bool,
     /// Whether the browser has few connections to one server, for all its tabs: HTTP/1.1 is spoken. Then that is the
     /// likeliest reason why a join is not answered.
     pub may_lack_connections: bool,
@@ -147,9 +149,11 @@ fn failed(failure: &Failure, situation: &Situation<'_>, texts: &Texts) -> Notice
         Some(Role::Spectator) => (texts.try_again, Press::Watch),
         Some(Role::Participant) | None => (texts.try_again, Press::Join),
     };
-    let anew = (texts.join_anew, Press::JoinAnew);
+    // As somebody new, where the link does not say who its bearer is.
+    let anew = if situation.is_bound { again } else { (texts.join_anew, Press::JoinAnew) };
     let watch = (texts.watch_instead, Press::Watch);
     let (text, actions) = match failure {
+        Failure::IdTaken if situation.is_bound => (texts.link_in_use.to_owned(), vec![again, watch]),
         Failure::IdTaken => (texts.id_taken.to_owned(), vec![anew, watch]),
         Failure::Full(words) => (fill(texts.full, words), vec![again, watch]),
         Failure::TakenOver => (texts.taken_over.to_owned(), vec![anew, watch]),
@@ -158,6 +162,7 @@ fn failed(failure: &Failure, situation: &Situation<'_>, texts: &Texts) -> Notice
         Failure::Stranger(words) if situation.is_invited => (fill(texts.link_refused, words), vec![again]),
         Failure::Stranger(_) => (texts.link_needed.to_owned(), vec![again]),
         Failure::NotAllowed(words) => (fill(texts.not_allowed, words), vec![again]),
+        Failure::Rejected(words) if situation.is_bound => (fill(texts.rejected, words), vec![again]),
         Failure::Rejected(words) => (fill(texts.rejected, words), vec![again, anew]),
     };
     Notice { text, actions }
@@ -182,6 +187,7 @@ mod tests {
             waiting: Duration::ZERO,
             was_live: false,
             is_invited: false,
+            is_bound: false,
             may_lack_connections: false,
         }
     }
@@ -243,6 +249,22 @@ mod tests {
         let state = State::Failed(Failure::Stranger("it has expired".into()));
         assert!(!told(in_state(&state)).unwrap().text.contains("expired"));
         assert!(told(Situation { is_invited: true, ..in_state(&state) }).unwrap().text.contains("expired"));
+    }
+
+    #[test]
+    fn a_link_that_is_for_one_person_offers_nobody_to_join_as_somebody_new() {
+        for failure in [Failure::IdTaken, Failure::TakenOver, Failure::Rejected("no".into())] {
+            let state = State::Failed(failure);
+            let free = Situation { is_invited: true, ..in_state(&state) };
+            assert!(presses(told(free)).contains(&Press::JoinAnew), "{state:?}");
+            let bound = Situation { is_bound: true, ..free };
+            let offered = presses(told(bound));
+            assert!(offered.contains(&Press::Join) && !offered.contains(&Press::JoinAnew), "{state:?}");
+        }
+        let state = State::Failed(Failure::IdTaken);
+        let bound = Situation { is_bound: true, ..in_state(&state) };
+        assert!(told(bound).unwrap().text.contains("link is in use"));
+        assert_eq!(presses(told(bound)), [Press::Join, Press::Watch]);
     }
 
     #[test]

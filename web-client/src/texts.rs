@@ -44,7 +44,7 @@ texts! {
     room_locked, room_unlocked,
     // what went wrong
     camera_denied, camera_busy, camera_missing, camera_gone, camera_failed, insecure, id_taken, full,
-    taken_over, removed, link_needed, link_refused, not_allowed, rejected, frames_refused, too_many_tabs,
+    taken_over, removed, link_needed, link_refused, link_in_use, no_room, not_allowed, rejected, frames_refused, too_many_tabs,
     share_failed, pushes_fail,
     // what to do about it
     try_again, join_anew, watch_instead, try_now, dismiss,

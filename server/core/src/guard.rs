@@ -4,8 +4,9 @@
 //! can send without being asked first (a "simple" request of CORS: GET, HEAD, POST with a plain content-type) carries
 //! an `Origin` if it can do anything here, as only POST can. Whoever rebinds a name in DNS to our address has pages of
 //! the same origin as ours, by a name that is not ours. So the origin and the host are both checked. A request of a
-//! program that is no browser has no `Origin`, and is left alone; `Sec-Fetch-Site` would say nothing more: what comes
-//! without an `Origin` and has it is a GET, and those change nothing.
+//! program that is no browser has no `Origin`, and is left alone; `Sec-Fetch-Site` would say nothing more here: what
+//! comes without an `Origin` and has it is a GET, and those change nothing. What the page does when it was opened is
+//! another matter, see `page/autojoin.rs`.
 
 mod asked;
 mod names;

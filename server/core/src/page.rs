@@ -1,5 +1,7 @@
 //! The page that browsers get: its files, how long they may keep them, and what the page may do.
 
+mod autojoin;
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,6 +96,7 @@ impl Page {
         Router::new()
             .route("/", get(index))
             .route("/r/{room}", get(room))
+            .route_layer(from_fn(autojoin::by_hand))
             .route("/favicon.ico", get(icon))
             .route("/assets/{build}/{name}", get(asset))
             .with_state(self)

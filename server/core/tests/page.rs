@@ -4,9 +4,9 @@ mod support;
 
 use axum::http::header::{
     ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH, VARY,
+    IF_NONE_MATCH, LOCATION, VARY,
 };
-use axum::http::{Method, StatusCode, Version};
+use axum::http::{HeaderName, Method, StatusCode, Version};
 use support::http::{Connection, Whole};
 use support::{TestServer, config};
 use tessera_server_core::{File, Page};
@@ -209,6 +209,35 @@ async fn a_room_has_the_page_at_its_own_address_if_a_room_can_be_called_so() {
         assert_careful(&answer);
     }
     assert_eq!(browser.get("/r/%FF", &[]).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_sends_nobody_into_a_call_without_a_press() {
+    let (_server, mut browser) = embedded().await;
+    let site = HeaderName::from_static("sec-fetch-site");
+    for (path, led_to) in [
+        ("/?autojoin=1", "/"),
+        ("/r/evil?autojoin=1", "/r/evil"),
+        ("/r/evil?lang=ko&%61utojoin=1&name=a", "/r/evil?lang=ko&name=a"),
+    ] {
+        for from in ["cross-site", "same-site"] {
+            let answer = browser.get(path, &[(site.clone(), from)]).await;
+            assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT, "{path} from {from}");
+            assert_eq!(answer.header(LOCATION), led_to, "{path} from {from}");
+            assert_eq!(answer.header(CACHE_CONTROL), "no-store");
+            assert_careful(&answer);
+            let page = browser.get(led_to, &[(site.clone(), from)]).await;
+            assert_eq!((page.status, page.text()), (StatusCode::OK, INDEX), "{led_to} from {from}");
+            // What a browser has of it is asked about first.
+            let tag = page.header(ETAG);
+            let again = browser.get(path, &[(site.clone(), from), (IF_NONE_MATCH, tag)]).await;
+            assert_eq!(again.status, StatusCode::TEMPORARY_REDIRECT, "{path} from {from}");
+        }
+        for own in [&[][..], &[(site.clone(), "none")], &[(site.clone(), "same-origin")]] {
+            let page = browser.get(path, own).await;
+            assert_eq!((page.status, page.text()), (StatusCode::OK, INDEX), "{path}: {own:?}");
+        }
+    }
 }
 
 #[tokio::test]

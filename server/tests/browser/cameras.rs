@@ -115,6 +115,64 @@ async fn the_screen_is_shared_instead_of_the_camera_until_that_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_screen_is_shared_no_longer_than_the_call_and_the_camera_comes_back() {
+    let Some((_turn, mut server, chromium)) = stage(&[]).await else { return };
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;
+    page.shows(0, 2, Look(1)).await;
+    page.run(&format!(
+        "const canvas = document.createElement('canvas'); canvas.width = 640; canvas.height = 480; \
+         const context = canvas.getContext('2d'); \
+         (function paint() {{ {} requestAnimationFrame(paint); }})(); \
+         navigator.mediaDevices.getDisplayMedia = async () => window.screenStream = canvas.captureStream(30)",
+        Look(2).painting()
+    ))
+    .await;
+    let ended = "window.screenStream.getTracks()[0].readyState === 'ended'";
+    let camera = "document.getElementById('preview').srcObject?.getTracks()[0].readyState === 'live' && \
+                  document.getElementById('preview').srcObject !== window.screenStream";
+    page.click_on("#share").await;
+    page.shows(0, 2, Look(2)).await;
+    page.click("leave").await;
+    page.state("left").await;
+    page.until(ended).await;
+    page.until(camera).await;
+    page.click("join").await;
+    page.shows(0, 2, Look(1)).await;
+    page.until("document.getElementById('share').ariaPressed === 'false'").await;
+
+    // Also one that is chosen when the call is over already.
+    page.run(
+        "const share = navigator.mediaDevices.getDisplayMedia; \
+         navigator.mediaDevices.getDisplayMedia = () => new Promise((give) => { \
+             navigator.mediaDevices.getDisplayMedia = share; window.answer = async () => give(await share()); })",
+    )
+    .await;
+    page.click_on("#share").await;
+    page.until("window.answer").await;
+    page.click("leave").await;
+    page.state("left").await;
+    page.run("window.screenStream = null; window.answer()").await;
+    page.until(&format!("window.screenStream && {ended}")).await;
+    page.until(camera).await;
+    page.click("join").await;
+    page.shows(0, 2, Look(1)).await;
+
+    // And where the call ends by itself.
+    page.click_on("#share").await;
+    page.shows(0, 2, Look(2)).await;
+    page.run(
+        "const headers = { 'content-type': 'application/grpc-web+proto', 'grpc-status': '10' }; \
+         window.fetch = async () => new Response('', { headers })",
+    )
+    .await;
+    server.kill().await;
+    page.state("failed").await;
+    page.until(ended).await;
+    page.until(camera).await;
+    page.close_with_errors(is_of_no_server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_is_not_secure_says_what_to_do_and_watches() {
     let Some((_turn, server, chromium)) = stage(&["--host", ELSEWHERE]).await else { return };
     let _native = Native::join(&server, "client1", Look(0)).await;

@@ -183,6 +183,18 @@ fn user_data_dir(profile: &TempDir) -> String {
 }
 
 impl Page {
+    /// Lets the browser get no file of that name any more.
+    pub(crate) async fn block(&self, file: &str) {
+        let blocked = json!({ "urls": [format!("*/{file}")] });
+        for (command, parameters) in [("Network.enable", json!({})), ("Network.setBlockedURLs", blocked)] {
+            within(self.client.issue_cmd(DevTools(command, parameters))).await.unwrap();
+        }
+    }
+
+    pub(crate) async fn go_to(&self, url: &str) {
+        within(self.client.goto(url)).await.unwrap();
+    }
+
     /// Runs a script and gives what it returns.
     pub(crate) async fn run(&self, script: &str) -> Value {
         within(self.client.execute(script, Vec::new())).await.unwrap()
@@ -361,6 +373,20 @@ impl WebDriverCompatibleCommand for BrowserLog {
 
     fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
         (Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// A command of the browser's own protocol (<https://chromedevtools.github.io/devtools-protocol/>).
+#[derive(Debug)]
+struct DevTools(&'static str, Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "cmd": self.0, "params": self.1 }).to_string()))
     }
 }
 

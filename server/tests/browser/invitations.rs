@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::chromium::{Camera, Page};
+use crate::chromium::{Camera, ELSEWHERE, Page};
 use crate::picture::Look;
 use crate::server::{Native, Secret};
 use crate::stage;
@@ -114,4 +114,82 @@ async fn whoever_has_no_link_or_one_that_has_expired_is_told_so_and_nothing_is_t
     within_tab(&page, &key.invite(&server, &["--room", "other"], "?autojoin=1").await).await;
     page.state("live").await;
     page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_with_something_behind_it_is_refused_at_once() {
+    let key = Secret::new().await;
+    let Some((_turn, server, chromium)) = stage(&["--key-file", key.file()]).await else { return };
+    let link = key.invite(&server, &[], "?autojoin=1").await;
+    let page = chromium.open_at(&(link.clone() + "로"), Camera::shows(Look(1))).await;
+    page.state("failed").await;
+    notice_says(&page, "does not let you in").await;
+    within_tab(&page, &link).await;
+    page.state("live").await;
+    page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_personal_link_that_is_in_use_says_so_and_lets_in_when_the_other_has_left() {
+    let key = Secret::new().await;
+    let Some((_turn, server, chromium)) = stage(&["--key-file", key.file()]).await else { return };
+    let link = key.invite(&server, &["--name", "Zoë"], "?autojoin=1").await;
+    let first = chromium.open_at(&link, Camera::shows(Look(1))).await;
+    first.shows(0, 2, Look(1)).await;
+    let second = chromium.open_at(&link, Camera::shows(Look(2))).await;
+    second.state("failed").await;
+    notice_says(&second, "link is in use elsewhere").await;
+    second.click_action(1).await;
+    second.shows(0, 2, Look(1)).await;
+    second.click("leave").await;
+    second.click("join").await;
+    second.state("failed").await;
+    first.click("leave").await;
+    first.state("left").await;
+    second.click_action(0).await;
+    second.state("live").await;
+    second.shows(0, 2, Look(2)).await;
+    first.close_without_complaint().await;
+    second.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_site_leads_before_the_call_and_not_into_it() {
+    let Some((_turn, server, chromium)) = stage(&["--host", ELSEWHERE]).await else { return };
+    let address = format!("http://{ELSEWHERE}:{}/", server.address.port());
+    let page = chromium.open_at(&address, Camera::shows(Look(1))).await;
+    page.state("idle").await;
+    let call = server.page("r/evil?autojoin=1&id=anna#kept");
+    page.run(&format!(
+        "const lure = document.createElement('a'); lure.id = 'lure'; lure.href = {call:?}; lure.append('win'); \
+         lure.style.cssText = 'position: fixed; inset: 0; z-index: 9'; document.body.append(lure)"
+    ))
+    .await;
+    page.click_on("#lure").await;
+    page.state("idle").await;
+    page.until("location.href === location.origin + '/r/evil?id=anna#kept'").await;
+    page.until("document.getElementById('preview').srcObject").await;
+    page.state("idle").await;
+    page.click("join").await;
+    page.shows(0, 2, Look(1)).await;
+    page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_whose_room_can_be_none_says_so_shows_it_nowhere_and_joins_no_other() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let long = "x".repeat(65);
+    for (room, words) in
+        [("%E2%80%AEgpj.exe", "202e"), (&long, "it has 65 bytes"), ("%E2%80%8D", "it shows nothing")]
+    {
+        let page = chromium.open(&server, &format!("?autojoin=1&room={room}"), Camera::Denied).await;
+        notice_says(&page, words).await;
+        page.until("document.title === 'Tessera' && document.getElementById('room').textContent === ''")
+            .await;
+        page.click_action(0).await;
+        page.click("join").await;
+        notice_says(&page, words).await;
+        page.state("idle").await;
+        page.close_without_complaint().await;
+    }
 }

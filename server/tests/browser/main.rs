@@ -5,6 +5,7 @@ mod cameras;
 mod chromium;
 mod hosts;
 mod invitations;
+mod loading;
 mod picture;
 mod proxy;
 mod seats;

@@ -54,6 +54,51 @@ async fn in_full_screen_notices_are_seen_and_leaving_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_small_window_takes_pictures_only_while_it_is_open_and_closes_with_the_call() {
+    let Some((_turn, server, chromium)) = stage(&[]).await else { return };
+    let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;
+    page.shows(0, 2, Look(1)).await;
+    // A browser without a window has no small one either.
+    page.run(
+        "window.taken = []; window.videos = new Set(); window.small = null; \
+         const capture = HTMLCanvasElement.prototype.captureStream; \
+         HTMLCanvasElement.prototype.captureStream = function (rate) { \
+             const stream = capture.call(this, rate); window.taken.push(stream.getTracks()[0]); return stream; }; \
+         Object.defineProperty(document, 'pictureInPictureElement', { get: () => window.small }); \
+         document.exitPictureInPicture = async () => { \
+             const video = window.small; window.small = null; video.dispatchEvent(new Event('leavepictureinpicture')); }; \
+         HTMLVideoElement.prototype.requestPictureInPicture = async function () { \
+             window.videos.add(this); \
+             if (window.isRefused) throw new DOMException('', 'NotAllowedError'); \
+             window.small = this; }",
+    )
+    .await;
+    let is_all_ended = "window.taken.every((track) => track.readyState === 'ended')";
+    let ended = |times: usize| format!("!window.small && window.taken.length === {times} && {is_all_ended}");
+    page.run("window.isRefused = true; document.getElementById('pip').hidden = false").await;
+    page.click_on("#pip").await;
+    page.until(&ended(1)).await;
+    page.run("window.isRefused = false").await;
+    for times in [2, 3] {
+        page.click_on("#pip").await;
+        page.until("window.small && window.small.videoWidth > 0").await;
+        page.click_on("#pip").await;
+        page.until(&ended(times)).await;
+    }
+    page.click_on("#pip").await;
+    page.until("window.small").await;
+    page.run("document.exitPictureInPicture()").await;
+    page.until(&ended(4)).await;
+    page.click_on("#pip").await;
+    page.until("window.small").await;
+    page.click("leave").await;
+    page.state("left").await;
+    page.until(&ended(5)).await;
+    page.until("window.videos.size === 1").await;
+    page.close_without_complaint().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hidden_page_draws_nothing_and_is_not_taken_for_dead() {
     let Some((_turn, server, chromium)) = stage(&[]).await else { return };
     let page = chromium.open(&server, "?id=anna&autojoin=1", Camera::shows(Look(1))).await;

@@ -19,7 +19,7 @@ use super::dom::{self, Task, by_id, document, now, window};
 use super::encoder::Encoder;
 use super::identity::{self, Address, Invitation};
 use super::labels::Labels;
-use super::large::{full_screen, is_picture_in_picture, picture_in_picture};
+use super::large::{SmallWindow, full_screen, is_picture_in_picture};
 use super::lines::Line;
 use super::screen::{Mosaic, Screen, blob};
 use super::transport::{Client, is_http2};
@@ -144,6 +144,7 @@ struct App {
     /// When the picture in work was taken.
     encoding: Duration,
     screen: Screen,
+    small: SmallWindow,
     view: View,
     labels: Labels,
     feed: Option<Feed>,
@@ -196,6 +197,7 @@ impl App {
             encoder: Encoder::new(worker, TICK),
             encoding: Duration::ZERO,
             screen: Screen::new(by_id("mosaic")),
+            small: SmallWindow::new(),
             view: View::new(language, texts),
             labels: Labels::new(texts),
             feed: None,
@@ -226,7 +228,8 @@ impl App {
     fn begin(&mut self) {
         let given = self.invitation.name.clone();
         let name = given.or_else(|| self.address.name.clone()).or_else(identity::name).unwrap_or_default();
-        self.view.fill_in(&name, &self.address.room);
+        let room = self.named_room().unwrap_or_default();
+        self.view.fill_in(&name, &room);
         self.view.bind(self.invitation.name.is_some(), self.invitation.only_watches);
         if self.invitation.only_watches {
             self.wants_camera = false;
@@ -299,9 +302,7 @@ impl App {
             Press::Join => self.join(Role::Participant),
             Press::Watch => self.join(Role::Spectator),
             Press::JoinAnew => {
-                if self.invitation.id.is_none() {
-                    self.address.id = Some(identity::renew());
-                }
+                self.address.id = Some(identity::renew());
                 self.join(Role::Participant);
             }
             Press::Leave => {
@@ -313,14 +314,15 @@ impl App {
             Press::Share => self.toggle_share(),
             Press::Choose => self.view.open_chooser(),
             Press::FullScreen => full_screen(),
-            Press::PictureInPicture => picture_in_picture(&self.screen),
+            Press::PictureInPicture => self.small.toggle(&self.screen),
             Press::Save => self.save(),
             Press::Stats => {
                 self.view.toggle_stats();
                 self.figures();
             }
             Press::Invite => {
-                let link = identity::link(&self.address.room);
+                let Some(room) = self.named_room() else { return };
+                let link = identity::link(&room);
                 self.inviting = Some(Task::spawn(async move {
                     let is_copied = identity::copy(&link).await;
                     tell(Message::Invited { link, is_copied });
@@ -353,7 +355,19 @@ impl App {
         self.hint = Some((words, until));
     }
 
+    /// The room that the address names. If no room can be called so, that is said: another one is not what was meant.
+    fn named_room(&mut self) -> Option<String> {
+        match &self.address.room {
+            Ok(room) => Some(room.clone()),
+            Err(error) => {
+                self.complaint = Some(fill(self.texts.no_room, &error.to_string()));
+                None
+            }
+        }
+    }
+
     fn join(&mut self, role: Role) {
+        let Some(room) = self.named_room() else { return };
         match role {
             Role::Participant => self.want_feed(),
             Role::Spectator => self.drop_feed(),
@@ -368,7 +382,7 @@ impl App {
             // Others would see the id instead.
             self.texts.guest.clone_into(&mut name);
         }
-        let entry = Entry { client_id, name, room: self.address.room.clone(), role };
+        let entry = Entry { client_id, name, room, role };
         (self.complaint, self.hint) = (None, None);
         self.stats = Stats::default();
         self.happen(Event::Join(entry, identity::claim()));
@@ -412,6 +426,7 @@ impl App {
             waiting: self.call.waiting(now()),
             was_live: self.call.was_live(),
             is_invited: self.client.has_token(),
+            is_bound: self.invitation.id.is_some(),
             may_lack_connections: !is_http2(),
         };
         self.view.notice(notice(&situation, self.texts));

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use js_sys::Reflect;
+use tessera_wire::{NameError, check_name};
 use wasm_bindgen::UnwrapThrowExt;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Storage, UrlSearchParams};
@@ -46,11 +47,12 @@ impl fmt::Debug for Token {
 }
 
 /// What the page's address asks for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Address {
     pub(crate) name: Option<String>,
-    /// Empty for the main one.
-    pub(crate) room: String,
+    /// Empty for the main one; an error where no room can be called so. Whoever made a link chose these words, so they
+    /// are shown only if others could be in that room.
+    pub(crate) room: Result<String, NameError>,
     pub(crate) id: Option<String>,
     pub(crate) autojoin: bool,
     pub(crate) language: Option<String>,
@@ -60,17 +62,25 @@ impl Address {
     /// Reads `/r/ROOM?name=N&id=ID&autojoin=1&lang=TAG`; without a room in the path `?room=ROOM` names it.
     pub(crate) fn read() -> Self {
         let location = window().location();
-        let query = location.search().unwrap_or_default();
-        let Ok(query) = UrlSearchParams::new_with_str(&query) else { return Self::default() };
+        let query = UrlSearchParams::new_with_str(&location.search().unwrap_or_default());
+        let query = query.expect_throw("any text is a query");
         let path = location.pathname().unwrap_or_default();
         let room = path.strip_prefix("/r/").map(decoded).or_else(|| query.get("room")).unwrap_or_default();
         Self {
             name: query.get("name"),
-            room: if room.trim() == MAIN { String::new() } else { room.trim().to_owned() },
+            room: room_of(&room),
             id: query.get("id").filter(|id| !id.is_empty()),
             autojoin: query.get("autojoin").is_some_and(|value| value == "1"),
             language: query.get("lang"),
         }
+    }
+}
+
+fn room_of(text: &str) -> Result<String, NameError> {
+    match check_name(text) {
+        Ok(MAIN) | Err(NameError::Empty) => Ok(String::new()),
+        Ok(name) => Ok(name.to_owned()),
+        Err(error) => Err(error),
     }
 }
 

@@ -73,6 +73,9 @@ pub(super) const TEXTS: Texts = Texts {
     link_needed: "This call is for those who were invited. Open the link that you were given, or ask for one. After a \
                   reload it must be opened again, for its key is kept nowhere.",
     link_refused: "The link that you opened does not let you in: {}",
+    link_in_use: "Your link is in use elsewhere: in another tab, on another device, or by somebody else who has it. When \
+                  they have left, try again.",
+    no_room: "No room can be called as this address says: {}",
     not_allowed: "The server does not let you in: {}",
     rejected: "The server does not take this: {}",
     frames_refused: "The server cannot use your pictures: {}",

@@ -112,6 +112,20 @@ impl App {
         self.last_push = Duration::ZERO;
     }
 
+    /// A screen is shared with the call alone: where that ends, so does the sharing, and the camera comes back.
+    pub(super) fn end_sharing(&mut self) {
+        let is_asked_for = self.asking == Some(Source::Screen);
+        if !is_asked_for && !self.is_screen() {
+            return;
+        }
+        if is_asked_for {
+            self.last_asked += 1;
+            self.asking = None;
+        }
+        self.feed.take_if(|feed| feed.source == Source::Screen);
+        self.want_feed();
+    }
+
     pub(super) fn toggle_share(&mut self) {
         if self.is_screen() {
             self.feed_ended();

@@ -25,17 +25,20 @@ impl App {
                 Effect::Forget => identity::remember(None),
             }
         }
-        let state = self.call.state();
-        if matches!(state, State::Idle | State::Left | State::Failed(_)) {
-            self.line = None;
+        let state = self.call.state().clone();
+        if state == before {
+            return;
         }
-        if *state != before {
-            // What was told before holds no more; where the call is, is told elsewhere.
-            self.view.news(match state {
-                State::Live if before == State::Reconnecting => self.texts.reconnected,
-                State::Live => self.texts.joined,
-                _ => "",
-            });
+        // What was told before holds no more; where the call is, is told elsewhere.
+        self.view.news(match state {
+            State::Live if before == State::Reconnecting => self.texts.reconnected,
+            State::Live => self.texts.joined,
+            _ => "",
+        });
+        if matches!(state, State::Left | State::Failed(_)) {
+            self.line = None;
+            self.end_sharing();
+            self.small.close();
         }
     }
 

@@ -10,15 +10,16 @@ use web_sys::{AbortController, Headers, ReadableStreamDefaultReader, RequestInit
 use crate::browser::dom::{window, words};
 use crate::browser::identity::Token;
 use crate::call::Ending;
-use crate::grpc_web::{Frames, Part, status};
+use crate::grpc_web::{Frames, Part, bearer, status};
 
 /// The words of a refusal are read up to so many characters.
 const MAX_REASON: usize = 300;
 
 /// Calls the method at `path` with a request in its frame.
 pub(super) async fn call(path: &str, request: &[u8], token: Option<&Token>) -> Result<Answer, Ending> {
+    let authorization = token.map(|Token(token)| bearer(token)).transpose()?;
     let abort = AbortController::new().map(Abort).map_err(|error| unreachable(&error))?;
-    let response = send(path, request, token, &abort).await.map_err(|error| unreachable(&error))?;
+    let response = send(path, request, authorization, &abort).await.map_err(|error| unreachable(&error))?;
     let head = |name: &str| response.headers().get(name).ok().flatten();
     if !response.ok() || !head("content-type").is_some_and(|kind| kind.starts_with("application/grpc-web")) {
         return Err(refused(&response).await);
@@ -34,11 +35,16 @@ pub(super) async fn call(path: &str, request: &[u8], token: Option<&Token>) -> R
     }
 }
 
-async fn send(path: &str, request: &[u8], token: Option<&Token>, abort: &Abort) -> Result<Response, JsValue> {
+async fn send(
+    path: &str,
+    request: &[u8],
+    authorization: Option<String>,
+    abort: &Abort,
+) -> Result<Response, JsValue> {
     let headers = Headers::new()?;
     headers.append("content-type", "application/grpc-web+proto")?;
-    if let Some(Token(token)) = token {
-        headers.append("authorization", &format!("Bearer {token}"))?;
+    if let Some(authorization) = authorization {
+        headers.append("authorization", &authorization)?;
     }
     let init = RequestInit::new();
     init.set_method("POST");
