@@ -236,6 +236,13 @@ async fn frames_that_are_shown_are_bounded_for_each_address() {
             }
             assert_eq!(refusals.len(), 3, "{refusals:?}");
             assert!(refusals[0].contains("--max-held-bytes-per-ip"), "{refusals:?}");
+            // Others may have used it up: nobody is ended for that.
+            let guest = Guest::connect(target).await.unwrap();
+            let (mut seat, _) = guest.join(guest::hello("late")).await.unwrap();
+            for _ in 0..25 {
+                assert!(seat.show(frame.clone()).await.unwrap().refusal.is_some());
+            }
+            assert!(seat.show(jpeg::canonical(TILE)).await.unwrap().refusal.is_none());
         })
         .await;
 }

@@ -19,7 +19,7 @@ use crate::counters::{Counters, Share};
 use crate::limits::Limits;
 use crate::usage::Usage;
 use rate::Rate;
-use requests::Requests;
+pub(crate) use requests::Requests;
 pub(crate) use source::Source;
 
 /// From so many addresses on it is looked which of them can be forgotten.
@@ -294,23 +294,36 @@ impl Visit {
         if self.is_spared { Ok(()) } else { rate.check(self.source) }
     }
 
-    /// Counts requests of the address.
-    pub(crate) fn ask(&self, requests: u64, now: Instant) {
-        if self.is_paced() && requests > 0 {
-            self.has.requests.ask(requests, self.guests.0.caps.request_interval, now);
+    /// Counts requests of the address that came on a connection, whose own they are.
+    pub(crate) fn ask(&self, own: &Requests, count: u64, now: Instant) {
+        if self.is_paced() && count > 0 {
+            let [of_all, of_one] = self.request_intervals();
+            self.has.requests.ask(count, of_all, now);
+            own.ask(count, of_one, now);
         }
     }
 
-    /// Counts bytes that were sent to or by the address.
-    pub(crate) fn exchange(&self, bytes: usize) {
+    /// Counts bytes that were sent to or by the address, on that connection.
+    pub(crate) fn exchange(&self, own: &Requests, bytes: usize) {
         if self.is_paced() {
-            self.has.requests.earn(bytes as u64, self.guests.0.caps.request_interval);
+            let [of_all, of_one] = self.request_intervals();
+            self.has.requests.earn(bytes as u64, of_all);
+            own.earn(bytes as u64, of_one);
         }
     }
 
-    /// Until when nothing more of the address is to be read, if it asked for too much.
-    pub(crate) fn quiet_until(&self, now: Instant) -> Option<Instant> {
-        self.has.requests.quiet_until(now).filter(|_| self.is_paced())
+    /// Until when nothing more is to be read of that connection: if its address asked for too much, and it did for more than
+    /// its share. Neighbours who did not are read.
+    pub(crate) fn quiet_until(&self, own: &Requests, now: Instant) -> Option<Instant> {
+        let (of_all, of_one) = (self.has.requests.quiet_until(now)?, own.quiet_until(now)?);
+        self.is_paced().then(|| of_all.min(of_one))
+    }
+
+    /// Between two requests of the address, and of one of as many connections as it may have.
+    fn request_intervals(&self) -> [Duration; 2] {
+        let caps = &self.guests.0.caps;
+        let connections = u32::try_from(caps.connections_per_ip).unwrap_or(u32::MAX);
+        [caps.request_interval, caps.request_interval.saturating_mul(connections)]
     }
 
     /// Whether its requests are counted by how often they come. Those that a proxy hands on are counted while they last.
@@ -462,12 +475,14 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// A copy of a frame, without the message that it came in, all of which it would keep otherwise.
-    pub(crate) fn keep(&self, frame: &[u8]) -> Result<Bytes, NoRoom> {
+    ///
+    /// It is to come in place of one of so many bytes, which goes then: who shows no more than before always may.
+    pub(crate) fn keep(&self, frame: &[u8], in_place_of: usize) -> Result<Bytes, NoRoom> {
         let Inner { caps, kept, .. } = &*self.guests.0;
-        if !reserve(&self.has.kept, frame.len(), self.most) {
+        if !reserve(&self.has.kept, frame.len(), self.most.saturating_add(in_place_of)) {
             return Err(NoRoom::ForAddress);
         }
-        if !reserve(kept, frame.len(), caps.bytes) {
+        if !reserve(kept, frame.len(), caps.bytes.saturating_add(in_place_of)) {
             self.has.kept.fetch_sub(frame.len(), Ordering::AcqRel);
             return Err(NoRoom::InAll);
         }

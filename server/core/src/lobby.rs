@@ -182,9 +182,6 @@ impl Lobby {
     /// Comes into the room `id`, which is made if there is none. Must be called on the runtime, which its tasks run on.
     pub(crate) fn enter(self: &Arc<Self>, id: &RoomId, visit: &Visit) -> Result<Stay, TooManyRooms> {
         let (mut rooms, source) = (self.lock(), visit.source());
-        if !rooms.contains_key(id) {
-            visit.open_room().map_err(|_| TooManyRooms::TooFast)?;
-        }
         let counted = match rooms.get(id) {
             Some(tenancy) if tenancy.counts_for(source) => visit.stay_in_room(),
             _ => count(&mut rooms, visit)?,
@@ -193,6 +190,7 @@ impl Lobby {
             if rooms.len() >= self.plan.limits.rooms.max_rooms as usize {
                 close_an_empty_one(&mut rooms, |_| true).ok_or(TooManyRooms::InAll(rooms.len()))?;
             }
+            visit.open_room().map_err(|_| TooManyRooms::TooFast)?;
             let room = Arc::new(self.plan.open(id));
             rooms.insert(id.clone(), Tenancy { room, visitors: HashMap::new(), closing: None });
             info!(room = %id, "a room is opened");

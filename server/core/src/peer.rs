@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::guests::{Holding, Sending, Visit};
+use crate::guests::{Holding, Requests, Sending, Visit};
 
 /// How much longer than until the ping a peer that lives can be silent: it answers that.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -82,6 +82,8 @@ struct Line {
     asked: AtomicBool,
     /// Whether one of HTTP/2 has.
     multiplexed: AtomicBool,
+    /// What was asked for on it.
+    requests: Requests,
     lost: AtomicBool,
 }
 
@@ -94,6 +96,7 @@ impl Peer {
             silent: ping_after.saturating_add(ANSWER),
             asked: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
+            requests: Requests::default(),
             lost: AtomicBool::new(false),
         };
         Self { address, line: Arc::new(line), given_up: GivenUp::default(), visit: Arc::new(visit) }
@@ -138,6 +141,25 @@ impl Peer {
     pub(crate) fn ask(&self, is_http2: bool) {
         self.line.asked.store(true, Ordering::Release);
         self.line.multiplexed.store(is_http2, Ordering::Release);
+        if !is_http2 {
+            // Those of HTTP/2 are counted before they are read.
+            self.count_requests(1, Instant::now());
+        }
+    }
+
+    /// Counts requests that came on the connection.
+    pub(crate) fn count_requests(&self, count: u64, now: Instant) {
+        self.visit.ask(&self.line.requests, count, now);
+    }
+
+    /// Counts bytes that went over the connection, either way.
+    pub(crate) fn exchange(&self, bytes: usize) {
+        self.visit.exchange(&self.line.requests, bytes);
+    }
+
+    /// Until when nothing more is to be read of the connection, if it and its address asked for too much.
+    pub(crate) fn quiet_until(&self, now: Instant) -> Option<Instant> {
+        self.visit.quiet_until(&self.line.requests, now)
     }
 
     /// Whether a request has come on the connection.

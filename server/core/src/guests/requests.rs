@@ -1,8 +1,9 @@
-//! How often an address asks for something that is hardly anything.
+//! How often an address, or one of its connections, asks for something that is hardly anything.
 //!
 //! A request of twenty bytes costs as much of a processor as one with a frame, and an address has place for thousands of
-//! them at a time, in front of everybody else's. So it has a rate, above which its connections are not read for a while. What
-//! carries something has earned its turn: a request is free for each KiB that is sent in either direction.
+//! them at a time, in front of everybody else's. So it has a rate, above which those of its connections are not read for a while
+//! that have more than their share of it. What carries something has earned its turn: a request is free for each KiB that is
+//! sent in either direction.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ const SAVED: Duration = Duration::from_secs(1);
 /// Bytes that are worth a request.
 const WORTH: u64 = 1024;
 
-/// The requests of one address, by the generic cell rate algorithm (ITU-T I.371 Annex A).
+/// The requests of an address or a connection, by the generic cell rate algorithm (ITU-T I.371 Annex A).
 #[derive(Debug)]
 pub(crate) struct Requests {
     begun: Instant,

@@ -140,17 +140,37 @@ fn frames_that_are_kept_are_counted_for_their_address_and_in_all_as_long_as_they
     let guests = small(false);
     let visits = [ONE, ONE, OTHER].map(|address| guests.connect(address, false).unwrap());
     let [one, again, other] = visits.each_ref().map(Visit::keeper);
-    let first = one.keep(&[7; 40]).unwrap();
+    let first = one.keep(&[7; 40], 0).unwrap();
     assert_eq!(first, [7; 40][..]);
-    assert_eq!(again.keep(&[0; 21]), Err(NoRoom::ForAddress));
+    assert_eq!(again.keep(&[0; 21], 0), Err(NoRoom::ForAddress));
+    drop(one.keep(&[0; 21], 40).expect("it comes in place of another"));
+    assert_eq!(one.keep(&[0; 61], 40), Err(NoRoom::ForAddress), "which leaves more than before");
     let part = first.slice(..1);
     drop(first);
-    let third = other.keep(&[0; 60]).unwrap();
-    assert_eq!(one.keep(&[0; 1]), Err(NoRoom::InAll), "a part keeps all of it");
+    let third = other.keep(&[0; 60], 0).unwrap();
+    assert_eq!(one.keep(&[0; 1], 0), Err(NoRoom::InAll), "a part keeps all of it");
     drop(part);
-    drop(again.keep(&[0; 40]).unwrap());
+    drop(again.keep(&[0; 40], 0).unwrap());
     let here = guests.connect(HERE, false).unwrap().keeper();
     drop(third);
-    let _much = here.keep(&[0; 100]).expect("this machine has no bound of its own");
-    assert_eq!(here.keep(&[0; 1]), Err(NoRoom::InAll));
+    let _much = here.keep(&[0; 100], 0).expect("this machine has no bound of its own");
+    assert_eq!(here.keep(&[0; 1], 0), Err(NoRoom::InAll));
+}
+
+#[test]
+fn who_asks_too_often_is_not_read_for_a_while_and_neither_proxies_nor_neighbours_wait_for_it() {
+    let guests = small(false);
+    let (visit, greedy, fair, now) =
+        (guests.connect(ONE, false).unwrap(), Requests::default(), Requests::default(), Instant::now());
+    visit.ask(&fair, 1, now);
+    visit.ask(&greedy, 3000, now);
+    assert!(visit.quiet_until(&greedy, now).is_some() && visit.quiet_until(&fair, now).is_none());
+    let other = guests.connect(OTHER, false).unwrap();
+    assert_eq!(other.quiet_until(&Requests::default(), now), None);
+    visit.exchange(&greedy, 2 << 20);
+    assert_eq!(visit.quiet_until(&greedy, now), None, "what it sent is worth 2,048 of them");
+    for spared in [guests.connect(HERE, false).unwrap(), guests.connect(OTHER, true).unwrap()] {
+        spared.ask(&greedy, 1 << 20, now);
+        assert_eq!(spared.quiet_until(&greedy, now), None);
+    }
 }

@@ -51,19 +51,18 @@ impl<S> Watched<S> {
             warn!(reason = %flood, "closed a connection");
             io::Error::other(flood)
         })?;
-        self.peer.visit().exchange(news.len());
-        self.peer.visit().ask(self.meter.take_requests(), now);
+        self.peer.exchange(news.len());
+        self.peer.count_requests(self.meter.take_requests(), now);
         Ok(())
     }
 
-    /// Waits until its address may ask for more.
+    /// Waits until more may be asked for.
     fn poll_quiet(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             if let Some(quiet) = &mut self.quiet {
                 ready!(quiet.as_mut().poll(context));
             }
-            self.quiet =
-                self.peer.visit().quiet_until(Instant::now()).map(|at| Box::pin(sleep_until(at.into())));
+            self.quiet = self.peer.quiet_until(Instant::now()).map(|at| Box::pin(sleep_until(at.into())));
             if self.quiet.is_none() {
                 return Poll::Ready(());
             }
@@ -74,7 +73,7 @@ impl<S> Watched<S> {
     fn note_written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = written {
             self.meter.exchange(bytes);
-            self.peer.visit().exchange(bytes);
+            self.peer.exchange(bytes);
         }
         self.note(written)
     }
@@ -230,7 +229,7 @@ mod tests {
         client.write_all(&[7]).await.unwrap();
         let (read, begun) = (server.read_u8().await, std::time::Instant::now());
         assert_eq!(read.unwrap(), 7);
-        assert!(server.peer.visit().quiet_until(begun).is_none(), "it was waited for");
+        assert!(server.peer.quiet_until(begun).is_none(), "it was waited for");
         assert!(server.quiet.is_none());
     }
 

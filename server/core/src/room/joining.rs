@@ -140,7 +140,8 @@ impl Room {
             (None, None) => return false,
         };
         let is_along = former.is_some_and(|former| former.is_for_another_than(session, now));
-        *id != join.id && (is_along || self.seating.is_kept_for_another(&join.id, session, now))
+        let is_others = || self.seating.is_kept_for_another(&join.id, session, join.is_named, now);
+        *id != join.id && (is_along || is_others())
     }
 
     /// Whether the joiner may come in, if there is a seat.
@@ -194,7 +195,8 @@ impl Room {
     fn take_over(&mut self, position: usize, join: Join, fresh: Session, now: Instant) -> Joined {
         let ticket = self.next_ticket();
         let occupant = &mut self.occupants[position];
-        if !join.session.is_some_and(|session| session.proves(&occupant.session)) {
+        let is_holder = join.session.is_some_and(|session| session.proves(&occupant.session));
+        if !is_holder {
             // Whoever sat down by the id alone leaves nothing behind.
             let is_brought = |former: &Former| join.session.is_some_and(|it| former.is_proved_by(&it, now));
             occupant.session =
@@ -206,7 +208,9 @@ impl Room {
         let old_id = std::mem::replace(&mut occupant.id, join.id);
         // A client that starts anew counts its frames anew.
         (occupant.name, occupant.heard) = (join.name, now);
-        (occupant.is_named, occupant.is_host) = (join.is_named, join.is_host);
+        // Whom a token named once stays it under that id: an end by a host is for that one.
+        let was_named = occupant.is_named && is_holder && old_id == occupant.id;
+        (occupant.is_named, occupant.is_host) = (join.is_named || was_named, join.is_host);
         (occupant.newest_push, occupant.refusals_in_a_row) = (0, 0);
         let is_renamed = old_id != occupant.id;
         let joined =

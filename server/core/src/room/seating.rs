@@ -116,9 +116,18 @@ impl Seating {
         self.all_kept().find(|kept| kept.is_for(session, now))
     }
 
-    /// Whether a slot is kept for somebody with this id, who is another than whoever has this session.
-    pub(super) fn is_kept_for_another(&self, id: &ClientId, session: &Session, now: Instant) -> bool {
-        self.all_kept().any(|kept| kept.until > now && kept.id == *id && !kept.is_for(session, now))
+    /// Whether a slot is kept for somebody with this id, who is another than whoever has this session, and has as much right
+    /// to it.
+    pub(super) fn is_kept_for_another(
+        &self,
+        id: &ClientId,
+        session: &Session,
+        is_named: bool,
+        now: Instant,
+    ) -> bool {
+        let is_anothers =
+            |kept: &Kept| kept.id == *id && !kept.is_for(session, now) && (kept.is_named || !is_named);
+        self.all_kept().any(|kept| kept.until > now && is_anothers(kept))
     }
 
     /// Whether a slot is kept for anybody.

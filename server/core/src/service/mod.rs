@@ -123,6 +123,11 @@ impl Service {
         let stamp = Stamp { sequence: request.sequence, captured_at_us: request.captured_at_us };
         match self.show(room, ticket, &request.frame_data, stamp, wanted).await? {
             Ok(()) => Ok(Taken::Used),
+            Err(error @ PoolError::NoRoom(_)) => {
+                // It is none of the frame's faults: others may have used the room up.
+                room.seats.heard(ticket)?;
+                Ok(Taken::Refused(error))
+            }
             Err(error) => {
                 room.seats.refuse(ticket)?;
                 Ok(Taken::Refused(error))
@@ -141,10 +146,11 @@ impl Service {
     ) -> Result<Result<(), PoolError>, Gone> {
         let account = room.seats.account(ticket)?;
         // A camera that shows the same again costs a comparison.
-        let last = room.seats.last_frame(ticket).filter(|(last, _)| last == jpeg);
-        let (jpeg, mut pieces) = match last {
+        let last = room.seats.last_frame(ticket);
+        let in_place_of = last.as_ref().map_or(0, |(last, _)| last.len());
+        let (jpeg, mut pieces) = match last.filter(|(last, _)| last == jpeg) {
             Some(last) => last,
-            None => match room.seats.keeper(ticket)?.keep(jpeg) {
+            None => match room.seats.keeper(ticket)?.keep(jpeg, in_place_of) {
                 Ok(jpeg) => (jpeg, Vec::new()),
                 Err(error) => return Ok(Err(error.into())),
             },

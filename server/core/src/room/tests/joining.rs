@@ -192,4 +192,10 @@ fn whom_a_token_names_is_not_kept_out_for_somebody_whom_none_did() {
     assert_eq!(call.end("anna"), Ok(()));
     assert_eq!(call.ask_by_token("anna", None).unwrap_err(), JoinError::Barred, "that was her");
     assert_eq!(call.ask("anna", None, None).unwrap_err(), JoinError::Barred);
+
+    let mut call = self::call();
+    let anna = call.ask_by_token("anna", None).unwrap();
+    assert!(call.ask("anna", Some(anna.session), None).is_ok(), "by a token without a name, for once");
+    assert_eq!(call.end("anna"), Ok(()));
+    assert_eq!(call.ask_by_token("anna", None).unwrap_err(), JoinError::Barred);
 }

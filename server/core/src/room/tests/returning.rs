@@ -181,6 +181,11 @@ fn a_slot_that_is_kept_for_somebody_whom_no_token_names_goes_to_whom_one_does_fo
     assert_eq!(call.ask("anna", Some(other.session), None).unwrap_err(), JoinError::IdTaken);
     assert_eq!(call.ask("x", Some(other.session), None).unwrap().slot.index(), 1, "it proves nothing");
 
+    let guest = call.join("guest");
+    let squatter = call.join("bert");
+    call.leave(&squatter, Departure::Broken);
+    assert!(call.ask_by_token("bert", Some(guest.session)).is_ok(), "he had a seat under another id");
+
     call.leave(&anna, Departure::Broken);
     let again = call.ask_by_token("anna", None).unwrap();
     assert!(!again.session.proves(&anna.session));
