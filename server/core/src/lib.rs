@@ -216,6 +216,7 @@ impl Server {
             () = served => {}
             () = kept.instrument(info_span!("certificate")) => {}
             () = access.keep().instrument(info_span!("key")) => {}
+            () = allocator::tidy_up(self.counters) => {}
         }
     }
 

@@ -167,8 +167,8 @@ fn who_asks_too_often_is_not_read_for_a_while_and_neither_proxies_nor_neighbours
     assert!(visit.quiet_until(&greedy, now).is_some() && visit.quiet_until(&fair, now).is_none());
     let other = guests.connect(OTHER, false).unwrap();
     assert_eq!(other.quiet_until(&Requests::default(), now), None);
-    visit.exchange(&greedy, 2 << 20);
-    assert_eq!(visit.quiet_until(&greedy, now), None, "what it sent is worth 2,048 of them");
+    visit.exchange(&greedy, 3 << 20);
+    assert_eq!(visit.quiet_until(&greedy, now), None, "what it sent is worth 3,072 of them");
     for spared in [guests.connect(HERE, false).unwrap(), guests.connect(OTHER, true).unwrap()] {
         spared.ask(&greedy, 1 << 20, now);
         assert_eq!(spared.quiet_until(&greedy, now), None);
