@@ -221,7 +221,7 @@ mod tests {
         let peer = Peer::new(([203, 0, 113, 9], 1).into(), std::time::Instant::now());
         let mut server = Watched::new(server, peer, Instant::now() + TIMEOUT, TIMEOUT);
         server.peer.ask(true);
-        // HEADERS of nothing, more than in a second, and that they were sent has earned a few more.
+        // HEADERS of nothing, more than may come at once, and that they were sent has earned a few more.
         let requests =
             [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 1, 5, 0, 0, 0, 1].repeat(2400)].concat();
         client.write_all(&requests).await.unwrap();

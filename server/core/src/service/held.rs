@@ -1,8 +1,9 @@
 //! The bytes of requests, counted while they are held.
 //!
-//! What has come of a message that is not whole, and a whole message that is in work, takes memory for whoever sent it; and
-//! so does the buffer of a stream, which stays as large as its largest message. That is bounded for each address and in all, before any of it is kept. What a message only says that it will have
-//! takes none, so it counts nothing: else a few bytes could use up what there is for all.
+//! What has come of a message that is not whole, and a whole message that is in work, takes memory for whoever sent
+//! it; and so does the buffer of a stream, which stays as large as its largest message. That is bounded for each
+//! address and in all, before any of it is kept. What a message only says that it will have takes none, so it counts
+//! nothing: else a few bytes could use up what there is for all.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
