@@ -159,7 +159,7 @@ impl Attack {
 
     async fn again_and_again(self, target: Target, attacker: usize, seen: &Seen) {
         loop {
-            match self.once(target, attacker).await {
+            match self.once(target, attacker, seen).await {
                 Ok(saw) => seen.note(saw),
                 Err(error) => seen.note(error),
             }
@@ -167,7 +167,7 @@ impl Attack {
         }
     }
 
-    async fn once(self, target: Target, attacker: usize) -> Result<String, Tried> {
+    async fn once(self, target: Target, attacker: usize, seen: &Seen) -> Result<String, Tried> {
         let opening = |opening: Opening| async move {
             opening.until_closed(target).await?;
             Ok("closed".to_owned())
@@ -204,7 +204,9 @@ impl Attack {
             Self::DearFrames => dear_frames(target, attacker).await,
             Self::TangledExif => tangled_exif(target, attacker).await,
             Self::Quitters => quitters(target, attacker).await,
-            Self::EmptyRequests => Ok(swarm::empty_requests(target, 100).await?),
+            Self::EmptyRequests => {
+                Ok(swarm::empty_requests(target, || seen.note("answered")).await?.to_string())
+            }
             Self::HeldMessages => held_message(target, attacker).await,
         }
     }

@@ -132,28 +132,31 @@ pub async fn frames(target: Target, id: &str, jpeg: bytes::Bytes, count: usize) 
     tokio::join!(sending, reading).1
 }
 
-/// Asks for nothing, so many times as often as a connection may at once, whole requests that are answered with an error; how
-/// the server ended the connection, or how often it answered.
+/// Asks for nothing, as often as a connection may at once, whole requests that are answered with an error, and again when
+/// all are; how the server ended the connection. `answered` is called for each answer.
 ///
 /// # Errors
 ///
 /// When there is no connection.
-pub async fn empty_requests(target: Target, times: u32) -> io::Result<String> {
-    const AT_ONCE: u32 = 128;
+pub async fn empty_requests(target: Target, answered: impl Fn()) -> io::Result<Ending> {
+    const AT_ONCE: usize = 128;
     let mut connection = Connection::open(target, &[]).await?;
-    for time in 0..times {
-        let streams = (time * AT_ONCE..(time + 1) * AT_ONCE).map(|n| 2 * n + 1);
+    let mut streams = (0..).map(|n| 2 * n + 1);
+    loop {
+        let batch = streams.by_ref().take(AT_ONCE);
         let requests: Vec<u8> =
-            streams.flat_map(|stream| Frame::empty_call(stream, "PushFrame").bytes()).collect();
+            batch.flat_map(|stream| Frame::empty_call(stream, "PushFrame").bytes()).collect();
         connection.send_bytes(&requests).await?;
-        let mut answered = 0;
-        while answered < AT_ONCE {
-            let Some(frame) = connection.next().await else { return Ok(Ending::Closed.to_string()) };
+        let mut left = AT_ONCE;
+        while left > 0 {
+            let Some(frame) = connection.next().await else { return Ok(Ending::Closed) };
             if frame.kind == Kind::GOAWAY {
-                return Ok(Ending::GoAway(frame.code()).to_string());
+                return Ok(Ending::GoAway(frame.code()));
             }
-            answered += u32::from(frame.ends_a_stream());
+            if frame.ends_a_stream() {
+                left -= 1;
+                answered();
+            }
         }
     }
-    Ok(format!("{} requests answered", times * AT_ONCE))
 }

@@ -20,7 +20,7 @@ use crate::usage::Usage;
 use bytes::reserve;
 pub(crate) use bytes::{Holding, Keeper, NoRoom, Sending, TooMuch};
 use rate::Rate;
-pub(crate) use requests::Requests;
+pub(crate) use requests::{Pace, Requests};
 pub(crate) use source::Source;
 
 /// From so many addresses on it is looked which of them can be forgotten.
@@ -286,11 +286,14 @@ impl Visit {
         }
     }
 
-    /// Until when nothing more is to be read of that connection: if its address asked for too much, and it did for more than
-    /// its share. Neighbours who did not are read.
-    pub(crate) fn quiet_until(&self, own: &Requests, now: Instant) -> Option<Instant> {
-        let (of_all, of_one) = (self.has.requests.quiet_until(now)?, own.quiet_until(now)?);
-        self.is_paced().then(|| of_all.min(of_one))
+    /// How that connection is to be read. If its address asked for too much, those rest that did for more than their share.
+    pub(crate) fn pace(&self, own: &Requests, now: Instant) -> Pace {
+        let of_all = self.has.requests.quiet_until(now).filter(|_| self.is_paced());
+        match (of_all, own.quiet_until(now)) {
+            (None, _) => Pace::Free,
+            (Some(_), None) => Pace::Sparing,
+            (Some(of_all), Some(of_one)) => Pace::Quiet(of_all.min(of_one)),
+        }
     }
 
     /// Between two requests of the address, and of one of as many connections as it may have.

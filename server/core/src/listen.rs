@@ -3,6 +3,7 @@
 mod corked;
 mod entrance;
 mod forwarded;
+mod hangup;
 mod meter;
 mod outgoing;
 mod patient;
@@ -34,6 +35,7 @@ use crate::peer::{Arrival, Peer};
 use crate::tls::{Door, HELLO};
 use corked::Corked;
 use entrance::Way;
+use hangup::Hangup;
 use patient::Patient;
 use stall::{Patience, Progress, unless_stalled};
 use streams::Streams;
@@ -219,7 +221,7 @@ async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
 }
 
 /// Serves one connection to its end; by `deadline` its first request must have come.
-async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+async fn connection<S: AsyncRead + AsyncWrite + Hangup + Unpin + Send + 'static>(
     stream: S,
     way: Way,
     deadline: tokio::time::Instant,

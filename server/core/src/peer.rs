@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::guests::{Holding, Requests, Sending, Visit};
+use crate::guests::{Holding, Pace, Requests, Sending, Visit};
 
 /// How much longer than until the ping a peer that lives can be silent: it answers that.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -157,9 +157,9 @@ impl Peer {
         self.visit.exchange(&self.line.requests, bytes);
     }
 
-    /// Until when nothing more is to be read of the connection, if it and its address asked for too much.
-    pub(crate) fn quiet_until(&self, now: Instant) -> Option<Instant> {
-        self.visit.quiet_until(&self.line.requests, now)
+    /// How the connection is to be read, by what it and its address asked for.
+    pub(crate) fn pace(&self, now: Instant) -> Pace {
+        self.visit.pace(&self.line.requests, now)
     }
 
     /// Whether a request has come on the connection.
@@ -198,6 +198,20 @@ impl Peer {
         let guests = crate::guests::Guests::new(&limits, crate::counters::Counters::default());
         let visit = guests.connect(address.ip(), false).expect("there is nobody else");
         Self::connected(address, visit, limits.connections.ping_after, now)
+    }
+
+    /// Another connection from the same address.
+    #[cfg(test)]
+    pub(crate) fn neighbour(&self) -> Self {
+        let line = Line {
+            heard: AtomicU64::new(0),
+            asked: AtomicBool::new(false),
+            multiplexed: AtomicBool::new(false),
+            requests: Requests::default(),
+            lost: AtomicBool::new(false),
+            ..*self.line
+        };
+        Self { line: Arc::new(line), ..self.clone() }
     }
 }
 

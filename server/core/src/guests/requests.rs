@@ -1,8 +1,8 @@
 //! How often an address, or one of its connections, asks for something that is hardly anything.
 //!
 //! A request of twenty bytes costs as much of a processor as one with a frame, and an address has place for thousands of
-//! them at a time, in front of everybody else's. So it has a rate, above which those of its connections are not read for a while
-//! that have more than their share of it. What carries something has earned its turn: a request is free for each KiB that is
+//! them at a time, in front of everybody else's. So it has a rate, above which its connections are read a little at a time, and
+//! those that have asked for more than their share not at all for a while. What carries something has earned its turn: a request is free for each KiB that is
 //! sent in either direction.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +12,17 @@ use std::time::{Duration, Instant};
 const SAVED: Duration = Duration::from_millis(250);
 /// Bytes that are worth a request.
 const WORTH: u64 = 1024;
+
+/// How a connection is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As it comes.
+    Free,
+    /// A little at a time: others of its address have asked for too much, and this one may try to as well.
+    Sparing,
+    /// Not before then.
+    Quiet(Instant),
+}
 
 /// The requests of an address or a connection, by the generic cell rate algorithm (ITU-T I.371 Annex A).
 #[derive(Debug)]

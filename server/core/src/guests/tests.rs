@@ -164,13 +164,14 @@ fn who_asks_too_often_is_not_read_for_a_while_and_neither_proxies_nor_neighbours
         (guests.connect(ONE, false).unwrap(), Requests::default(), Requests::default(), Instant::now());
     visit.ask(&fair, 1, now);
     visit.ask(&greedy, 3000, now);
-    assert!(visit.quiet_until(&greedy, now).is_some() && visit.quiet_until(&fair, now).is_none());
+    assert!(matches!(visit.pace(&greedy, now), Pace::Quiet(_)));
+    assert_eq!(visit.pace(&fair, now), Pace::Sparing);
     let other = guests.connect(OTHER, false).unwrap();
-    assert_eq!(other.quiet_until(&Requests::default(), now), None);
+    assert_eq!(other.pace(&Requests::default(), now), Pace::Free);
     visit.exchange(&greedy, 3 << 20);
-    assert_eq!(visit.quiet_until(&greedy, now), None, "what it sent is worth 3,072 of them");
+    assert_eq!(visit.pace(&greedy, now), Pace::Free, "what it sent is worth 3,072 of them");
     for spared in [guests.connect(HERE, false).unwrap(), guests.connect(OTHER, true).unwrap()] {
         spared.ask(&greedy, 1 << 20, now);
-        assert_eq!(spared.quiet_until(&greedy, now), None);
+        assert_eq!(spared.pace(&greedy, now), Pace::Free);
     }
 }

@@ -11,6 +11,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::hangup::Hangup;
 use crate::peer::Peer;
 
 /// A write from this size on may be a part of something larger.
@@ -74,6 +75,12 @@ fn set_cork(stream: &TcpStream, cork: bool) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn set_cork(_: &TcpStream, _: bool) -> bool {
     false
+}
+
+impl Hangup for Corked {
+    fn has_hung_up(&self) -> bool {
+        self.stream.has_hung_up()
+    }
 }
 
 impl AsyncRead for Corked {

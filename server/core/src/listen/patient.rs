@@ -9,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use tracing::warn;
 
+use super::hangup::Hangup;
+
 /// A socket whose writes fail when it has taken no byte for a while.
 ///
 /// It stands below TLS, which keeps bytes to itself that the socket does not take.
@@ -40,6 +42,12 @@ impl<S> Patient<S> {
             "closed a connection that is not read"
         );
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: Hangup> Hangup for Patient<S> {
+    fn has_hung_up(&self) -> bool {
+        self.stream.has_hung_up()
     }
 }
 

@@ -9,13 +9,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 use tracing::warn;
 
+use super::hangup::Hangup;
 use super::meter::Meter;
+use crate::guests::Pace;
 use crate::peer::Peer;
+
+/// So many bytes are read at a time of a connection whose address asks for too much: they are a few requests, where what
+/// the reader has room for is hundreds.
+const SIP: usize = 256;
+/// How often it is looked whether a peer has gone whose connection is not read.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A connection that notes when it is lost, before anybody above can see that its streams end.
 ///
 /// It stands above TLS: an end there is an end, whether the peer announced it (close_notify) or not. Either way the
 /// peer is gone, and whoever only leaves a call ends its stream and not its connection.
+///
+/// It reads no faster than the peer's address may ask for something.
 pub(super) struct Watched<S> {
     stream: S,
     peer: Peer,
@@ -56,15 +66,25 @@ impl<S> Watched<S> {
         Ok(())
     }
 
-    /// Waits until more may be asked for.
-    fn poll_quiet(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// What may be read next, when that may be.
+    fn poll_pace(&mut self, context: &mut Context<'_>) -> Poll<Next>
+    where
+        S: Hangup,
+    {
         loop {
             if let Some(quiet) = &mut self.quiet {
                 ready!(quiet.as_mut().poll(context));
+                self.quiet = None;
             }
-            self.quiet = self.peer.quiet_until(Instant::now()).map(|at| Box::pin(sleep_until(at.into())));
-            if self.quiet.is_none() {
-                return Poll::Ready(());
+            let now = Instant::now();
+            match self.peer.pace(now) {
+                Pace::Free => return Poll::Ready(Next::All),
+                Pace::Sparing => return Poll::Ready(Next::Sip),
+                // What it has asked for would be answered to nobody.
+                Pace::Quiet(_) if self.stream.has_hung_up() => return Poll::Ready(Next::End),
+                Pace::Quiet(until) => {
+                    self.quiet = Some(Box::pin(sleep_until(until.min(now + LOOK).into())));
+                }
             }
         }
     }
@@ -101,17 +121,31 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+/// What is to be read of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    All,
+    Sip,
+    End,
+}
+
+impl<S: AsyncRead + Hangup + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.poll_quiet(context).is_pending() {
+        let Poll::Ready(next) = self.poll_pace(context) else {
             return self.poll_opening(context);
-        }
+        };
         let before = buffer.filled().len();
-        let mut result = match Pin::new(&mut self.stream).poll_read(context, buffer) {
+        let stream = Pin::new(&mut self.stream);
+        let read = match next {
+            Next::All => stream.poll_read(context, buffer),
+            Next::Sip => poll_sip(stream, context, buffer),
+            Next::End => Poll::Ready(Ok(())),
+        };
+        let mut result = match read {
             Poll::Pending => self.poll_opening(context),
             ready @ Poll::Ready(_) => ready,
         };
@@ -123,6 +157,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         }
         self.note(result)
     }
+}
+
+/// Reads a little.
+fn poll_sip(
+    stream: Pin<&mut impl AsyncRead>,
+    context: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let mut sip = [0; SIP];
+    let mut sip = ReadBuf::new(&mut sip[..SIP.min(buffer.remaining())]);
+    let read = stream.poll_read(context, &mut sip);
+    buffer.put_slice(sip.filled());
+    read
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
@@ -167,12 +214,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::net::{TcpListener, TcpStream};
     use tokio::time::Instant;
 
     use super::*;
 
     const TIMEOUT: Duration = Duration::from_secs(10);
+
+    impl Hangup for DuplexStream {
+        fn has_hung_up(&self) -> bool {
+            false
+        }
+    }
 
     fn watched<S>(stream: S) -> Watched<S> {
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), std::time::Instant::now());
@@ -221,16 +275,49 @@ mod tests {
         let peer = Peer::new(([203, 0, 113, 9], 1).into(), std::time::Instant::now());
         let mut server = Watched::new(server, peer, Instant::now() + TIMEOUT, TIMEOUT);
         server.peer.ask(true);
-        // HEADERS of nothing, more than may come at once, and that they were sent has earned a few more.
-        let requests =
-            [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 1, 5, 0, 0, 0, 1].repeat(2400)].concat();
+        let requests = too_many_requests();
         client.write_all(&requests).await.unwrap();
         server.read_exact(&mut vec![0; requests.len()]).await.unwrap();
         client.write_all(&[7]).await.unwrap();
         let (read, begun) = (server.read_u8().await, std::time::Instant::now());
         assert_eq!(read.unwrap(), 7);
-        assert!(server.peer.quiet_until(begun).is_none(), "it was waited for");
+        assert_eq!(server.peer.pace(begun), Pace::Free, "it was waited for");
         assert!(server.quiet.is_none());
+    }
+
+    /// HEADERS of nothing, more than may come at once, also if that they were sent earns a few more.
+    fn too_many_requests() -> Vec<u8> {
+        [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 1, 5, 0, 0, 0, 1].repeat(2400)].concat()
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_an_address_that_asks_too_often_is_read_a_little_at_a_time() {
+        let (mut client, server) = duplex(1 << 20);
+        let mut peer = Peer::new(([203, 0, 113, 9], 1).into(), std::time::Instant::now());
+        let mut server = Watched::new(server, peer.clone(), Instant::now() + TIMEOUT, TIMEOUT);
+        client.write_all(&[7; 1000]).await.unwrap();
+        let mut buffer = [0; 1000];
+        assert_eq!(server.read(&mut buffer[..500]).await.unwrap(), 500);
+        peer = peer.neighbour();
+        peer.count_requests(1 << 20, std::time::Instant::now());
+        assert_eq!(server.read(&mut buffer).await.unwrap(), SIP);
+        assert_eq!(server.read(&mut buffer[..100]).await.unwrap(), 100);
+        assert_eq!(server.read(&mut buffer).await.unwrap(), 1000 - 500 - SIP - 100);
+    }
+
+    #[tokio::test]
+    async fn who_has_gone_is_not_waited_for_and_what_it_has_asked_is_not_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let peer = Peer::new(([203, 0, 113, 9], 1).into(), std::time::Instant::now());
+        peer.count_requests(1 << 20, std::time::Instant::now());
+        let mut server = Watched::new(server, peer.clone(), Instant::now() + TIMEOUT, TIMEOUT);
+        client.write_all(&too_many_requests()).await.unwrap();
+        drop(client);
+        assert_eq!(server.read(&mut [0; 7]).await.unwrap(), 0);
+        let now = std::time::Instant::now();
+        assert!(peer.is_lost(now) && matches!(peer.pace(now), Pace::Quiet(_)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,0 +1,26 @@
+//! Whether a peer has gone whose connection is not read.
+
+use futures_util::FutureExt as _;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+/// A connection that knows of its end before all that came has been read.
+pub(super) trait Hangup {
+    /// Whether nothing will come any more: it was closed or reset, by the peer or by the program's death. That is as much
+    /// as the kernel has told already, at no cost.
+    fn has_hung_up(&self) -> bool;
+}
+
+impl Hangup for TcpStream {
+    fn has_hung_up(&self) -> bool {
+        let known = self.ready(Interest::READABLE).now_or_never();
+        known.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
+    }
+}
+
+impl<S: Hangup> Hangup for TlsStream<S> {
+    fn has_hung_up(&self) -> bool {
+        self.get_ref().0.has_hung_up()
+    }
+}
