@@ -15,7 +15,7 @@ pub(super) trait Hangup {
 impl Hangup for TcpStream {
     fn has_hung_up(&self) -> bool {
         let known = self.ready(Interest::READABLE).now_or_never();
-        known.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
+        matches!(known, Some(Ok(ready)) if ready.is_read_closed())
     }
 }
 
