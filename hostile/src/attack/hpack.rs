@@ -1,11 +1,31 @@
-//! Header blocks of HTTP/2 (RFC 7541), written the plainest way: every field a literal that nobody is to remember.
+//! Header blocks of HTTP/2 (RFC 7541), written the plainest way: every field a literal with a name of its own.
+
+/// A literal that nobody is to remember (section 6.2.2), and one that the peer adds to its table (6.2.1).
+const FORGOTTEN: u8 = 0;
+const TAUGHT: u8 = 0x40;
+/// A field of a table (6.1). The newest that was taught is behind 61 that everybody knows (2.3.3).
+const KNOWN: u8 = 0x80;
+const NEWEST: u8 = 62;
 
 /// A block of these fields.
 pub fn block<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
+    literals(FORGOTTEN, fields)
+}
+
+/// The same, and the peer is to remember them.
+pub fn taught<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
+    literals(TAUGHT, fields)
+}
+
+/// A block of the last fields that were taught, so many, a byte for each.
+pub fn known(count: u8) -> Vec<u8> {
+    (0..count).rev().map(|n| KNOWN | (NEWEST + n)).collect()
+}
+
+fn literals<'a>(kind: u8, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
-        // A literal without indexing, with a new name (section 6.2.2).
-        block.push(0);
+        block.push(kind);
         string(&mut block, name);
         string(&mut block, value);
     }

@@ -204,9 +204,7 @@ impl Attack {
             Self::DearFrames => dear_frames(target, attacker).await,
             Self::TangledExif => tangled_exif(target, attacker).await,
             Self::Quitters => quitters(target, attacker).await,
-            Self::EmptyRequests => {
-                Ok(swarm::empty_requests(target, || seen.note("answered")).await?.to_string())
-            }
+            Self::EmptyRequests => empty_requests(target, attacker, seen).await,
             Self::HeldMessages => held_message(target, attacker).await,
         }
     }
@@ -369,6 +367,16 @@ async fn quitters(target: Target, attacker: usize) -> Result<String, Tried> {
         (frames, _) = Guest::connect(target).await?.join(hello).await?;
     }
     Ok(format!("{TIMES} times gone"))
+}
+
+/// Half of them stay, and half come anew after each answer, on which what they have asked for is answered to nobody.
+async fn empty_requests(target: Target, attacker: usize, seen: &Seen) -> Result<String, Tried> {
+    let answered = || {
+        seen.note("answered");
+        attacker.is_multiple_of(2)
+    };
+    let ending = swarm::empty_requests(target, answered).await?;
+    Ok(ending.map_or_else(|| "gone".to_owned(), |ending| ending.to_string()))
 }
 
 /// Announces eight megabytes, sends all but the last byte, and waits.

@@ -133,29 +133,30 @@ pub async fn frames(target: Target, id: &str, jpeg: bytes::Bytes, count: usize) 
 }
 
 /// Asks for nothing, as often as a connection may at once, whole requests that are answered with an error, and again when
-/// all are; how the server ended the connection. `answered` is called for each answer.
+/// all are; how the server ended the connection. `answered` is called for each answer, and says whether to go on.
 ///
 /// # Errors
 ///
 /// When there is no connection.
-pub async fn empty_requests(target: Target, answered: impl Fn()) -> io::Result<Ending> {
+pub async fn empty_requests(target: Target, answered: impl Fn() -> bool) -> io::Result<Option<Ending>> {
     const AT_ONCE: usize = 128;
     let mut connection = Connection::open(target, &[]).await?;
     let mut streams = (0..).map(|n| 2 * n + 1);
     loop {
         let batch = streams.by_ref().take(AT_ONCE);
-        let requests: Vec<u8> =
-            batch.flat_map(|stream| Frame::empty_call(stream, "PushFrame").bytes()).collect();
+        let requests: Vec<u8> = batch.flat_map(|stream| Frame::empty_push(stream).bytes()).collect();
         connection.send_bytes(&requests).await?;
         let mut left = AT_ONCE;
         while left > 0 {
-            let Some(frame) = connection.next().await else { return Ok(Ending::Closed) };
+            let Some(frame) = connection.next().await else { return Ok(Some(Ending::Closed)) };
             if frame.kind == Kind::GOAWAY {
-                return Ok(Ending::GoAway(frame.code()));
+                return Ok(Some(Ending::GoAway(frame.code())));
             }
             if frame.ends_a_stream() {
                 left -= 1;
-                answered();
+                if !answered() {
+                    return Ok(None);
+                }
             }
         }
     }

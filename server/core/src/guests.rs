@@ -20,8 +20,14 @@ use crate::usage::Usage;
 use bytes::reserve;
 pub(crate) use bytes::{Holding, Keeper, NoRoom, Sending, TooMuch};
 use rate::Rate;
+use requests::Rhythm;
 pub(crate) use requests::{Pace, Requests};
 pub(crate) use source::Source;
+
+/// As many requests as in this time may come at once from an address.
+const SAVED: Duration = Duration::from_millis(250);
+/// And so many on each of its connections, however much others of it ask for: what a page or a call begins with.
+const OPENING: u32 = 4;
 
 /// From so many addresses on it is looked which of them can be forgotten.
 const MANY: usize = 1024;
@@ -58,8 +64,8 @@ struct Caps {
     bytes_per_ip: usize,
     places_per_ip: usize,
     rooms_per_ip: usize,
-    /// Between two requests of an address.
-    request_interval: Duration,
+    /// Of an address.
+    requests: Rhythm,
     spares_loopback: bool,
 }
 
@@ -158,7 +164,11 @@ impl Guests {
                 bytes_per_ip: calls.max_held_bytes_per_ip as usize,
                 places_per_ip: rooms.max_places_per_ip as usize,
                 rooms_per_ip: rooms.max_rooms_per_ip as usize,
-                request_interval: Duration::from_secs(1) / connections.requests_per_second.max(1),
+                requests: Rhythm {
+                    interval: Duration::from_secs(1) / connections.requests_per_second.max(1),
+                    saved: SAVED,
+                    longest: connections.ping_timeout / 2,
+                },
                 spares_loopback,
             },
             counters,
@@ -271,7 +281,7 @@ impl Visit {
     /// Counts requests of the address that came on a connection, whose own they are.
     pub(crate) fn ask(&self, own: &Requests, count: u64, now: Instant) {
         if self.is_paced() && count > 0 {
-            let [of_all, of_one] = self.request_intervals();
+            let [of_all, of_one] = self.rhythms();
             self.has.requests.ask(count, of_all, now);
             own.ask(count, of_one, now);
         }
@@ -280,7 +290,7 @@ impl Visit {
     /// Counts bytes that were sent to or by the address, on that connection.
     pub(crate) fn exchange(&self, own: &Requests, bytes: usize) {
         if self.is_paced() {
-            let [of_all, of_one] = self.request_intervals();
+            let [of_all, of_one] = self.rhythms();
             self.has.requests.earn(bytes as u64, of_all);
             own.earn(bytes as u64, of_one);
         }
@@ -288,19 +298,21 @@ impl Visit {
 
     /// How that connection is to be read. If its address asked for too much, those rest that did for more than their share.
     pub(crate) fn pace(&self, own: &Requests, now: Instant) -> Pace {
-        let of_all = self.has.requests.quiet_until(now).filter(|_| self.is_paced());
-        match (of_all, own.quiet_until(now)) {
+        let [of_all, of_one] = self.rhythms();
+        let of_all = self.has.requests.quiet_until(of_all, now).filter(|_| self.is_paced());
+        match (of_all, own.quiet_until(of_one, now)) {
             (None, _) => Pace::Free,
             (Some(_), None) => Pace::Sparing,
             (Some(of_all), Some(of_one)) => Pace::Quiet(of_all.min(of_one)),
         }
     }
 
-    /// Between two requests of the address, and of one of as many connections as it may have.
-    fn request_intervals(&self) -> [Duration; 2] {
+    /// The requests of the address, and of one of as many connections as it may have.
+    fn rhythms(&self) -> [Rhythm; 2] {
         let caps = &self.guests.0.caps;
         let connections = u32::try_from(caps.connections_per_ip).unwrap_or(u32::MAX);
-        [caps.request_interval, caps.request_interval.saturating_mul(connections)]
+        let interval = caps.requests.interval.saturating_mul(connections);
+        [caps.requests, Rhythm { interval, saved: interval.saturating_mul(OPENING), ..caps.requests }]
     }
 
     /// Whether its requests are counted by how often they come. Those that a proxy hands on are counted while they last.

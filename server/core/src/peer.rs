@@ -157,6 +157,16 @@ impl Peer {
         self.visit.exchange(&self.line.requests, bytes);
     }
 
+    /// Waits until the request that was just counted may be looked at. One of HTTP/2 may at once: it was not read before. Those
+    /// of HTTP/1 come one after the other, though many may have been read.
+    pub(crate) async fn rest(&self) {
+        while !self.is_http2()
+            && let Pace::Quiet(until) = self.pace(Instant::now())
+        {
+            tokio::time::sleep_until(until.into()).await;
+        }
+    }
+
     /// How the connection is to be read, by what it and its address asked for.
     pub(crate) fn pace(&self, now: Instant) -> Pace {
         self.visit.pace(&self.line.requests, now)

@@ -8,8 +8,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// As many as in this time may come at once: what they take of a processor is what others wait for.
-const SAVED: Duration = Duration::from_millis(250);
 /// Bytes that are worth a request.
 const WORTH: u64 = 1024;
 
@@ -22,6 +20,17 @@ pub(crate) enum Pace {
     Sparing,
     /// Not before then.
     Quiet(Instant),
+}
+
+/// How often something may be asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rhythm {
+    /// Between two requests.
+    pub(super) interval: Duration,
+    /// As many as in this time may come at once: what they take of a processor is what others wait for.
+    pub(super) saved: Duration,
+    /// Nobody rests for longer, whatever was asked for: a peer has to be heard that lives.
+    pub(super) longest: Duration,
 }
 
 /// The requests of an address or a connection, by the generic cell rate algorithm (ITU-T I.371 Annex A).
@@ -39,20 +48,21 @@ impl Default for Requests {
 }
 
 impl Requests {
-    /// Counts so many, of which there may be one in each `interval`.
-    pub(super) fn ask(&self, count: u64, interval: Duration, now: Instant) {
-        let (now, cost) = (self.nanos(now), count.saturating_mul(nanos(interval)));
-        self.change(|due| due.max(now).saturating_add(cost));
+    /// Counts so many.
+    pub(super) fn ask(&self, count: u64, rhythm: Rhythm, now: Instant) {
+        let (now, cost) = (self.nanos(now), count.saturating_mul(nanos(rhythm.interval)));
+        let last = now.saturating_add(nanos(rhythm.saved.saturating_add(rhythm.longest)));
+        self.change(|due| due.max(now).saturating_add(cost).min(last));
     }
 
     /// Counts bytes that were sent.
-    pub(super) fn earn(&self, bytes: u64, interval: Duration) {
-        self.change(|due| due.saturating_sub(bytes.saturating_mul(nanos(interval)) / WORTH));
+    pub(super) fn earn(&self, bytes: u64, rhythm: Rhythm) {
+        self.change(|due| due.saturating_sub(bytes.saturating_mul(nanos(rhythm.interval)) / WORTH));
     }
 
     /// Until when nothing more is to be asked, if it was too much.
-    pub(super) fn quiet_until(&self, now: Instant) -> Option<Instant> {
-        let until = self.due.load(Ordering::Acquire).saturating_sub(nanos(SAVED));
+    pub(super) fn quiet_until(&self, rhythm: Rhythm, now: Instant) -> Option<Instant> {
+        let until = self.due.load(Ordering::Acquire).saturating_sub(nanos(rhythm.saved));
         (until > self.nanos(now)).then(|| self.begun + Duration::from_nanos(until))
     }
 
@@ -81,31 +91,42 @@ mod tests {
     use super::*;
 
     const INTERVAL: Duration = Duration::from_millis(1);
+    const RHYTHM: Rhythm =
+        Rhythm { interval: INTERVAL, saved: INTERVAL.saturating_mul(250), longest: Duration::from_secs(5) };
 
     #[test]
-    fn as_many_as_in_a_quarter_of_a_second_may_come_at_once_and_then_one_in_each_interval() {
+    fn as_many_as_are_saved_may_come_at_once_and_then_one_in_each_interval() {
         let requests = Requests::default();
         let begun = requests.begun;
-        requests.ask(250, INTERVAL, begun);
-        assert_eq!(requests.quiet_until(begun), None);
-        requests.ask(3, INTERVAL, begun);
-        assert_eq!(requests.quiet_until(begun), Some(begun + 3 * INTERVAL));
-        assert_eq!(requests.quiet_until(begun + 3 * INTERVAL), None);
+        requests.ask(250, RHYTHM, begun);
+        assert_eq!(requests.quiet_until(RHYTHM, begun), None);
+        requests.ask(3, RHYTHM, begun);
+        assert_eq!(requests.quiet_until(RHYTHM, begun), Some(begun + 3 * INTERVAL));
+        assert_eq!(requests.quiet_until(RHYTHM, begun + 3 * INTERVAL), None);
         let later = begun + Duration::from_secs(9);
         assert!(requests.is_nothing(later) && !requests.is_nothing(begun));
-        requests.ask(251, INTERVAL, later);
-        assert_eq!(requests.quiet_until(later), Some(later + INTERVAL), "silence saves so many, and no more");
+        requests.ask(251, RHYTHM, later);
+        assert_eq!(
+            requests.quiet_until(RHYTHM, later),
+            Some(later + INTERVAL),
+            "silence saves so many, and no more"
+        );
     }
 
     #[test]
     fn what_carries_something_is_free() {
         let requests = Requests::default();
         for _ in 0..100_000 {
-            requests.earn(1024, INTERVAL);
-            requests.ask(1, INTERVAL, requests.begun);
+            requests.earn(1024, RHYTHM);
+            requests.ask(1, RHYTHM, requests.begun);
         }
-        assert_eq!(requests.quiet_until(requests.begun), None);
-        requests.ask(u64::MAX, INTERVAL, requests.begun);
-        assert!(requests.quiet_until(requests.begun).is_some());
+        assert_eq!(requests.quiet_until(RHYTHM, requests.begun), None);
+    }
+
+    #[test]
+    fn nobody_rests_for_longer_than_a_peer_may_go_unheard() {
+        let requests = Requests::default();
+        requests.ask(u64::MAX, RHYTHM, requests.begun);
+        assert_eq!(requests.quiet_until(RHYTHM, requests.begun), Some(requests.begun + RHYTHM.longest));
     }
 }

@@ -40,7 +40,10 @@ impl hyper::service::Service<Request<Incoming>> for Way {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.peer.ask(request.version() == Version::HTTP_2);
         let way = self.clone();
-        Box::pin(async move { Ok(way.answer(request.map(Body::new)).await) })
+        Box::pin(async move {
+            way.peer.rest().await;
+            Ok(way.answer(request.map(Body::new)).await)
+        })
     }
 }
 

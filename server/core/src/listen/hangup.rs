@@ -7,8 +7,8 @@ use tokio_rustls::server::TlsStream;
 
 /// A connection that knows of its end before all that came has been read.
 pub(super) trait Hangup {
-    /// Whether nothing will come any more: it was closed or reset, by the peer or by the program's death. That is as much
-    /// as the kernel has told already, at no cost.
+    /// Whether nothing will come but what has come already: it was closed or reset, by the peer or by its program's death.
+    /// An end behind more bytes than the kernel takes unread is not known yet.
     fn has_hung_up(&self) -> bool;
 }
 

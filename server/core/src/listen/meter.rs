@@ -71,6 +71,18 @@ impl Meter {
         Ok(())
     }
 
+    /// How much more may come so that no more than one request begins.
+    pub(super) fn until_next(&self) -> usize {
+        /// Of what has no frames.
+        const LITTLE: usize = 256;
+        match self.state {
+            State::Preface(matched) => PREFACE.len() - matched,
+            State::Head(_, have) => HEAD - have,
+            State::Payload(left) => left,
+            State::Other => LITTLE,
+        }
+    }
+
     /// How many requests came since this was asked last.
     pub(super) fn take_requests(&mut self) -> u64 {
         std::mem::take(&mut self.requests)
@@ -175,6 +187,25 @@ mod tests {
                 assert!((1900..2200).contains(&count), "{count} of {kind} by {cut}");
             }
         }
+    }
+
+    #[test]
+    fn requests_come_one_by_one_if_no_more_is_read_than_until_the_next() {
+        let now = Instant::now();
+        let mut meter = Meter::new(now);
+        let said =
+            [PREFACE.to_vec(), frame(4, 0, 12), frame(HEADERS, 4, 6).repeat(5), frame(DATA, 0, 200)].concat();
+        let (mut rest, mut reads, mut requests) = (&said[..], Vec::new(), 0);
+        while !rest.is_empty() {
+            let (read, more) = rest.split_at(meter.until_next());
+            meter.read(read, now).unwrap();
+            let new = meter.take_requests();
+            assert!(new <= 1);
+            (rest, requests) = (more, requests + new);
+            reads.push(read.len());
+        }
+        assert_eq!(requests, 5);
+        assert_eq!(reads, [24, 9, 12, 9, 6, 9, 6, 9, 6, 9, 6, 9, 6, 9, 200]);
     }
 
     #[test]
