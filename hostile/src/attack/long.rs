@@ -369,13 +369,16 @@ async fn quitters(target: Target, attacker: usize) -> Result<String, Tried> {
     Ok(format!("{TIMES} times gone"))
 }
 
-/// Half of them stay, and half come anew after each answer, on which what they have asked for is answered to nobody.
+/// Some ask as often at once as they may, some for one thing after the other, and some come anew after each answer, on which
+/// what they have asked for is answered to nobody.
 async fn empty_requests(target: Target, attacker: usize, seen: &Seen) -> Result<String, Tried> {
+    const AT_ONCE: usize = 128;
+    let (at_once, stays) = [(AT_ONCE, true), (1, true), (AT_ONCE, false)][attacker % 3];
     let answered = || {
         seen.note("answered");
-        attacker.is_multiple_of(2)
+        stays
     };
-    let ending = swarm::empty_requests(target, answered).await?;
+    let ending = swarm::empty_requests(target, at_once, answered).await?;
     Ok(ending.map_or_else(|| "gone".to_owned(), |ending| ending.to_string()))
 }
 

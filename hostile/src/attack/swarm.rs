@@ -132,21 +132,24 @@ pub async fn frames(target: Target, id: &str, jpeg: bytes::Bytes, count: usize) 
     tokio::join!(sending, reading).1
 }
 
-/// Asks for nothing, as often as a connection may at once, whole requests that are answered with an error, and again when
-/// all are; how the server ended the connection. `answered` is called for each answer, and says whether to go on.
+/// Asks for nothing, so many times at once, whole requests that are answered with an error, and again when all are; how the
+/// server ended the connection. `answered` is called for each answer, and says whether to go on.
 ///
 /// # Errors
 ///
 /// When there is no connection.
-pub async fn empty_requests(target: Target, answered: impl Fn() -> bool) -> io::Result<Option<Ending>> {
-    const AT_ONCE: usize = 128;
+pub async fn empty_requests(
+    target: Target,
+    at_once: usize,
+    answered: impl Fn() -> bool,
+) -> io::Result<Option<Ending>> {
     let mut connection = Connection::open(target, &[]).await?;
     let mut streams = (0..).map(|n| 2 * n + 1);
     loop {
-        let batch = streams.by_ref().take(AT_ONCE);
+        let batch = streams.by_ref().take(at_once);
         let requests: Vec<u8> = batch.flat_map(|stream| Frame::empty_push(stream).bytes()).collect();
         connection.send_bytes(&requests).await?;
-        let mut left = AT_ONCE;
+        let mut left = at_once;
         while left > 0 {
             let Some(frame) = connection.next().await else { return Ok(Some(Ending::Closed)) };
             if frame.kind == Kind::GOAWAY {

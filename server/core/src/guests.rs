@@ -20,14 +20,16 @@ use crate::usage::Usage;
 use bytes::reserve;
 pub(crate) use bytes::{Holding, Keeper, NoRoom, Sending, TooMuch};
 use rate::Rate;
-use requests::Rhythm;
-pub(crate) use requests::{Pace, Requests};
+pub(crate) use requests::Pace;
+use requests::{Requests, Rhythm};
 pub(crate) use source::Source;
 
 /// As many requests as in this time may come at once from an address.
 const SAVED: Duration = Duration::from_millis(250);
 /// And so many on each of its connections, however much others of it ask for: what a page or a call begins with.
 const OPENING: u32 = 4;
+/// Who rests does so for that long at least: hundreds that wake for one turn each take more than they may ask for.
+const REST: Duration = Duration::from_millis(20);
 
 /// From so many addresses on it is looked which of them can be forgotten.
 const MANY: usize = 1024;
@@ -81,7 +83,7 @@ impl Present {
     /// Forgets who has left, now and then, so that it costs each visit a constant.
     fn forget(&mut self, now: Instant) {
         if self.guests.len() >= self.look_at.max(MANY) {
-            self.guests.retain(|_, guest| guest.visits > 0 || !guest.has.is_nothing(now));
+            self.guests.retain(|_, guest| !guest.is_nothing(now));
             self.look_at = 2 * self.guests.len();
         }
     }
@@ -94,7 +96,27 @@ struct Guest {
     visits: usize,
     /// Those that count, which the connections of a proxy do not.
     counted: usize,
+    /// What connections have asked for that have left. Together with those that count they are as many as those may be at the
+    /// most, as who comes anew goes on where one has left.
+    left: Vec<Requests>,
     has: Arc<Has>,
+}
+
+impl Guest {
+    /// The share of a connection that comes anew, of so many that there may be.
+    fn share(&mut self, most: usize, now: Instant) -> Requests {
+        self.left.retain(|left| !left.is_nothing(now));
+        if self.counted + self.left.len() < most {
+            return Requests::default();
+        }
+        let least = (0..self.left.len()).min_by_key(|&n| self.left[n].debt(now));
+        least.map(|n| self.left.swap_remove(n)).unwrap_or_default()
+    }
+
+    /// Whether nothing is lost if it is forgotten.
+    fn is_nothing(&self, now: Instant) -> bool {
+        self.visits == 0 && self.left.iter().all(|left| left.is_nothing(now)) && self.has.is_nothing(now)
+    }
 }
 
 /// What an address has beside its visits.
@@ -167,7 +189,6 @@ impl Guests {
                 requests: Rhythm {
                     interval: Duration::from_secs(1) / connections.requests_per_second.max(1),
                     saved: SAVED,
-                    longest: connections.ping_timeout / 2,
                 },
                 spares_loopback,
             },
@@ -210,16 +231,22 @@ impl Guests {
     fn enter(&self, present: &mut Present, address: IpAddr, kind: Kind) -> Result<Visit, Full> {
         let (source, counts) = (Source::of(address), kind != Kind::OfProxy);
         let is_spared = kind != Kind::HandedOn && self.0.caps.spares_loopback && source.is_loopback();
-        present.forget(Instant::now());
+        let now = Instant::now();
+        present.forget(now);
         let counted = present.guests.get(&source).map_or(0, |guest| guest.counted);
         if counts && !is_spared && counted >= self.0.caps.connections_per_ip {
             return Err(Full::ForAddress);
         }
         let guest = present.guests.entry(source).or_default();
+        let requests = if counts && !is_spared {
+            guest.share(self.0.caps.connections_per_ip, now)
+        } else {
+            Requests::default()
+        };
         guest.visits += 1;
         guest.counted += usize::from(counts);
         let has = Arc::clone(&guest.has);
-        Ok(Visit { guests: self.clone(), source, counts, is_spared, has, connection: None })
+        Ok(Visit { guests: self.clone(), source, counts, is_spared, requests, has, connection: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, Present> {
@@ -248,6 +275,8 @@ pub(crate) struct Visit {
     counts: bool,
     /// Whether limits for each address do not hold for it.
     is_spared: bool,
+    /// What is asked for on the connection.
+    requests: Requests,
     has: Arc<Has>,
     /// A connection's share of all.
     connection: Option<Share>,
@@ -278,32 +307,32 @@ impl Visit {
         if self.is_spared { Ok(()) } else { rate.check(self.source) }
     }
 
-    /// Counts requests of the address that came on a connection, whose own they are.
-    pub(crate) fn ask(&self, own: &Requests, count: u64, now: Instant) {
+    /// Counts requests that came on the connection.
+    pub(crate) fn ask(&self, count: u64, now: Instant) {
         if self.is_paced() && count > 0 {
             let [of_all, of_one] = self.rhythms();
             self.has.requests.ask(count, of_all, now);
-            own.ask(count, of_one, now);
+            self.requests.ask(count, of_one, now);
         }
     }
 
     /// Counts bytes that were sent to or by the address, on that connection.
-    pub(crate) fn exchange(&self, own: &Requests, bytes: usize) {
+    pub(crate) fn earn(&self, bytes: usize) {
         if self.is_paced() {
             let [of_all, of_one] = self.rhythms();
             self.has.requests.earn(bytes as u64, of_all);
-            own.earn(bytes as u64, of_one);
+            self.requests.earn(bytes as u64, of_one);
         }
     }
 
-    /// How that connection is to be read. If its address asked for too much, those rest that did for more than their share.
-    pub(crate) fn pace(&self, own: &Requests, now: Instant) -> Pace {
+    /// How the connection is to be read. If its address asked for too much, those rest that did for more than their share.
+    pub(crate) fn pace(&self, now: Instant) -> Pace {
         let [of_all, of_one] = self.rhythms();
         let of_all = self.has.requests.quiet_until(of_all, now).filter(|_| self.is_paced());
-        match (of_all, own.quiet_until(of_one, now)) {
+        match (of_all, self.requests.quiet_until(of_one, now)) {
             (None, _) => Pace::Free,
             (Some(_), None) => Pace::Sparing,
-            (Some(of_all), Some(of_one)) => Pace::Quiet(of_all.min(of_one)),
+            (Some(of_all), Some(of_one)) => Pace::Quiet(of_all.min(of_one).max(now + REST)),
         }
     }
 
@@ -312,7 +341,7 @@ impl Visit {
         let caps = &self.guests.0.caps;
         let connections = u32::try_from(caps.connections_per_ip).unwrap_or(u32::MAX);
         let interval = caps.requests.interval.saturating_mul(connections);
-        [caps.requests, Rhythm { interval, saved: interval.saturating_mul(OPENING), ..caps.requests }]
+        [caps.requests, Rhythm { interval, saved: interval.saturating_mul(OPENING) }]
     }
 
     /// Whether its requests are counted by how often they come. Those that a proxy hands on are counted while they last.
@@ -387,7 +416,11 @@ impl Drop for Visit {
         if let Some(guest) = present.guests.get_mut(&self.source) {
             guest.visits -= 1;
             guest.counted -= usize::from(self.counts);
-            if guest.visits == 0 && guest.has.is_nothing(Instant::now()) {
+            let now = Instant::now();
+            if self.is_paced() && !self.requests.is_nothing(now) {
+                guest.left.push(std::mem::take(&mut self.requests));
+            }
+            if guest.is_nothing(now) {
                 present.guests.remove(&self.source);
             }
         }

@@ -89,7 +89,7 @@ pub struct ConnectionLimits {
     pub max_streams: u32,
 
     /// Requests in a second from one address (of IPv6: from one /64), above which it is not read for a while; one is free
-    /// for each KiB that is sent either way; this machine is spared
+    /// for each KiB that it sends; this machine is spared
     #[arg(long, env = "TESSERA_REQUESTS_PER_SECOND", value_name = "N", default_value = "2000", value_parser = count(1..=1_000_000))]
     pub requests_per_second: u32,
 

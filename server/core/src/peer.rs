@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::guests::{Holding, Pace, Requests, Sending, Visit};
+use crate::guests::{Holding, Pace, Sending, Visit};
 
 /// How much longer than until the ping a peer that lives can be silent: it answers that.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -82,8 +82,6 @@ struct Line {
     asked: AtomicBool,
     /// Whether one of HTTP/2 has.
     multiplexed: AtomicBool,
-    /// What was asked for on it.
-    requests: Requests,
     lost: AtomicBool,
 }
 
@@ -96,7 +94,6 @@ impl Peer {
             silent: ping_after.saturating_add(ANSWER),
             asked: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
-            requests: Requests::default(),
             lost: AtomicBool::new(false),
         };
         Self { address, line: Arc::new(line), given_up: GivenUp::default(), visit: Arc::new(visit) }
@@ -149,16 +146,16 @@ impl Peer {
 
     /// Counts requests that came on the connection.
     pub(crate) fn count_requests(&self, count: u64, now: Instant) {
-        self.visit.ask(&self.line.requests, count, now);
+        self.visit.ask(count, now);
     }
 
-    /// Counts bytes that went over the connection, either way.
-    pub(crate) fn exchange(&self, bytes: usize) {
-        self.visit.exchange(&self.line.requests, bytes);
+    /// Counts bytes that came on the connection.
+    pub(crate) fn earn(&self, bytes: usize) {
+        self.visit.earn(bytes);
     }
 
-    /// Waits until the request that was just counted may be looked at. One of HTTP/2 may at once: it was not read before. Those
-    /// of HTTP/1 come one after the other, though many may have been read.
+    /// Waits until the request that was just counted may be looked at. One of HTTP/2 may at once, as it was counted before it
+    /// was read. Those of HTTP/1 come one after the other, though many may have been read.
     pub(crate) async fn rest(&self) {
         while !self.is_http2()
             && let Pace::Quiet(until) = self.pace(Instant::now())
@@ -169,7 +166,7 @@ impl Peer {
 
     /// How the connection is to be read, by what it and its address asked for.
     pub(crate) fn pace(&self, now: Instant) -> Pace {
-        self.visit.pace(&self.line.requests, now)
+        self.visit.pace(now)
     }
 
     /// Whether a request has come on the connection.
@@ -208,20 +205,6 @@ impl Peer {
         let guests = crate::guests::Guests::new(&limits, crate::counters::Counters::default());
         let visit = guests.connect(address.ip(), false).expect("there is nobody else");
         Self::connected(address, visit, limits.connections.ping_after, now)
-    }
-
-    /// Another connection from the same address.
-    #[cfg(test)]
-    pub(crate) fn neighbour(&self) -> Self {
-        let line = Line {
-            heard: AtomicU64::new(0),
-            asked: AtomicBool::new(false),
-            multiplexed: AtomicBool::new(false),
-            requests: Requests::default(),
-            lost: AtomicBool::new(false),
-            ..*self.line
-        };
-        Self { line: Arc::new(line), ..self.clone() }
     }
 }
 

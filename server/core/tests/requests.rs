@@ -10,7 +10,7 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use support::either_http::request;
 use support::tls::{Files, config_with, handshake, trusting};
-use support::{Bytes, PATIENCE, TestServer, tile_frame, within};
+use support::{Bytes, TestServer, tile_frame, within};
 use tessera_server_core::Plain;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -19,14 +19,12 @@ use tokio::task::JoinHandle;
 /// As many as a connection may ask at once.
 const AT_ONCE: usize = 128;
 
-/// A server that bears so many requests a second of this machine, and the files that its clients trust. Who asks too often
-/// may have to rest for longer than any test.
+/// A server that bears so many requests a second of this machine, and the files that its clients trust.
 async fn server(requests_per_second: u32) -> (TestServer, Files) {
     let files = Files::new();
     let mut config = config_with(files.source(), Plain::FromHere);
     let limits = &mut config.limits.connections;
     (limits.limit_loopback, limits.requests_per_second) = (true, requests_per_second);
-    limits.ping_timeout = 4 * PATIENCE;
     (TestServer::with(&config).await, files)
 }
 
@@ -83,9 +81,9 @@ async fn requests_without_end_are_slowed_and_all_answered() {
 
 #[tokio::test]
 async fn requests_of_http_1_are_slowed_too_although_many_were_read_at_once() {
-    /// As many as are read at once. An answer is so long that it makes most of a request free.
+    /// As many as are read at once.
     const ASKED: usize = 150;
-    let (server, _files) = server(SLOW / 5).await;
+    let (server, _files) = server(SLOW).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let begun = Instant::now();

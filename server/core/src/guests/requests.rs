@@ -1,9 +1,9 @@
 //! How often an address, or one of its connections, asks for something that is hardly anything.
 //!
 //! A request of twenty bytes costs as much of a processor as one with a frame, and an address has place for thousands of
-//! them at a time, in front of everybody else's. So it has a rate, above which its connections are read a little at a time, and
-//! those that have asked for more than their share not at all for a while. What carries something has earned its turn: a request is free for each KiB that is
-//! sent in either direction.
+//! them at a time, in front of everybody else's. So it has a rate, above which its connections are read a little at a
+//! time, and those that have asked for more than their share not at all for a while. What carries something has earned its
+//! turn: a request is free for each KiB that the address sends.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ pub(crate) enum Pace {
     Free,
     /// A little at a time: others of its address have asked for too much, and this one may try to as well.
     Sparing,
-    /// Not before then.
+    /// Not before then: it has asked for more than its share.
     Quiet(Instant),
 }
 
@@ -29,8 +29,6 @@ pub(super) struct Rhythm {
     pub(super) interval: Duration,
     /// As many as in this time may come at once: what they take of a processor is what others wait for.
     pub(super) saved: Duration,
-    /// Nobody rests for longer, whatever was asked for: a peer has to be heard that lives.
-    pub(super) longest: Duration,
 }
 
 /// The requests of an address or a connection, by the generic cell rate algorithm (ITU-T I.371 Annex A).
@@ -51,11 +49,10 @@ impl Requests {
     /// Counts so many.
     pub(super) fn ask(&self, count: u64, rhythm: Rhythm, now: Instant) {
         let (now, cost) = (self.nanos(now), count.saturating_mul(nanos(rhythm.interval)));
-        let last = now.saturating_add(nanos(rhythm.saved.saturating_add(rhythm.longest)));
-        self.change(|due| due.max(now).saturating_add(cost).min(last));
+        self.change(|due| due.max(now).saturating_add(cost));
     }
 
-    /// Counts bytes that were sent.
+    /// Counts bytes that came.
     pub(super) fn earn(&self, bytes: u64, rhythm: Rhythm) {
         self.change(|due| due.saturating_sub(bytes.saturating_mul(nanos(rhythm.interval)) / WORTH));
     }
@@ -66,9 +63,14 @@ impl Requests {
         (until > self.nanos(now)).then(|| self.begun + Duration::from_nanos(until))
     }
 
+    /// How much it asked for, beside others.
+    pub(super) fn debt(&self, now: Instant) -> u64 {
+        self.due.load(Ordering::Acquire).saturating_sub(self.nanos(now))
+    }
+
     /// Whether nothing is lost if it is forgotten.
     pub(super) fn is_nothing(&self, now: Instant) -> bool {
-        self.due.load(Ordering::Acquire) <= self.nanos(now)
+        self.debt(now) == 0
     }
 
     fn change(&self, change: impl Fn(u64) -> u64) {
@@ -91,8 +93,7 @@ mod tests {
     use super::*;
 
     const INTERVAL: Duration = Duration::from_millis(1);
-    const RHYTHM: Rhythm =
-        Rhythm { interval: INTERVAL, saved: INTERVAL.saturating_mul(250), longest: Duration::from_secs(5) };
+    const RHYTHM: Rhythm = Rhythm { interval: INTERVAL, saved: INTERVAL.saturating_mul(250) };
 
     #[test]
     fn as_many_as_are_saved_may_come_at_once_and_then_one_in_each_interval() {
@@ -121,12 +122,7 @@ mod tests {
             requests.ask(1, RHYTHM, requests.begun);
         }
         assert_eq!(requests.quiet_until(RHYTHM, requests.begun), None);
-    }
-
-    #[test]
-    fn nobody_rests_for_longer_than_a_peer_may_go_unheard() {
-        let requests = Requests::default();
         requests.ask(u64::MAX, RHYTHM, requests.begun);
-        assert_eq!(requests.quiet_until(RHYTHM, requests.begun), Some(requests.begun + RHYTHM.longest));
+        assert!(requests.quiet_until(RHYTHM, requests.begun).is_some());
     }
 }

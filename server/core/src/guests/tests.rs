@@ -160,18 +160,43 @@ fn frames_that_are_kept_are_counted_for_their_address_and_in_all_as_long_as_they
 #[test]
 fn who_asks_too_often_is_not_read_for_a_while_and_neither_proxies_nor_neighbours_wait_for_it() {
     let guests = small(false);
-    let (visit, greedy, fair, now) =
-        (guests.connect(ONE, false).unwrap(), Requests::default(), Requests::default(), Instant::now());
-    visit.ask(&fair, 1, now);
-    visit.ask(&greedy, 3000, now);
-    assert!(matches!(visit.pace(&greedy, now), Pace::Quiet(_)));
-    assert_eq!(visit.pace(&fair, now), Pace::Sparing);
+    let [greedy, fair] = [(); 2].map(|()| guests.connect(ONE, false).unwrap());
+    let now = Instant::now();
+    fair.ask(1, now);
+    greedy.ask(599, now);
+    assert!(matches!(greedy.pace(now), Pace::Quiet(_)));
+    assert_eq!(fair.pace(now), Pace::Sparing);
     let other = guests.connect(OTHER, false).unwrap();
-    assert_eq!(other.pace(&Requests::default(), now), Pace::Free);
-    visit.exchange(&greedy, 3 << 20);
-    assert_eq!(visit.pace(&greedy, now), Pace::Free, "what it sent is worth 3,072 of them");
+    assert_eq!(other.pace(now), Pace::Free);
+    greedy.earn(100 << 10);
+    assert_eq!(greedy.pace(now), Pace::Free, "what it sent is worth 100 of them");
+    drop(other);
     for spared in [guests.connect(HERE, false).unwrap(), guests.connect(OTHER, true).unwrap()] {
-        spared.ask(&greedy, 1 << 20, now);
-        assert_eq!(spared.pace(&greedy, now), Pace::Free);
+        spared.ask(1 << 20, now);
+        assert_eq!(spared.pace(now), Pace::Free);
     }
+}
+
+#[test]
+fn who_asks_too_often_gains_nothing_by_coming_anew() {
+    let guests = small(false);
+    let now = Instant::now();
+    let [first, second] = [(); 2].map(|()| guests.connect(ONE, false).unwrap());
+    first.ask(1, now);
+    second.ask(10_000, now);
+    drop(first);
+    let again = guests.connect(ONE, false).unwrap();
+    assert_eq!(again.pace(now), Pace::Sparing, "it goes on where the first left");
+    again.ask(u64::from(OPENING), now);
+    assert!(matches!(again.pace(now), Pace::Quiet(_)));
+    drop((second, again));
+    for _ in 0..10 {
+        let [one, other] = [(); 2].map(|()| guests.connect(ONE, false).unwrap());
+        assert!(matches!((one.pace(now), other.pace(now)), (Pace::Quiet(_), Pace::Quiet(_))));
+    }
+    assert_eq!(
+        guests.lock().guests[&Source::of(ONE)].left.len(),
+        2,
+        "and no more is kept than connections may be"
+    );
 }

@@ -21,7 +21,8 @@ const LARGE: usize = 16 << 10;
 ///
 /// The cork comes off when the socket is read next, as a connection does before anything else each time that its task
 /// runs, and the task is told to run again at once. If it did not, the kernel would send what waits after 200 ms. That
-/// holds for HTTP/2 alone: a connection of HTTP/1 that has read ahead reads no more while it answers.
+/// holds for HTTP/2 alone: a connection of HTTP/1 that has read ahead reads no more while it answers. (It does not hold for
+/// whoever is not read for a while, having asked too often: that one has the kernel's time.)
 pub(super) struct Corked {
     stream: TcpStream,
     /// Knows which HTTP is spoken.

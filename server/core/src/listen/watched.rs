@@ -58,7 +58,7 @@ impl<S: AsyncRead> Watched<S> {
             warn!(reason = %flood, "closed a connection");
             io::Error::other(flood)
         })?;
-        self.peer.exchange(news.len());
+        self.peer.earn(news.len());
         self.peer.count_requests(self.meter.take_requests(), now);
         Ok(())
     }
@@ -90,7 +90,6 @@ impl<S: AsyncRead> Watched<S> {
     fn note_written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = written {
             self.meter.exchange(bytes);
-            self.peer.exchange(bytes);
         }
         self.note(written)
     }
@@ -186,10 +185,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, empty, join};
     use tokio::time::Instant;
 
     use super::*;
+    use crate::counters::Counters;
+    use crate::guests::Guests;
+    use crate::limits::Limits;
 
     const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -264,13 +268,17 @@ mod tests {
     #[tokio::test]
     async fn a_connection_of_an_address_that_asks_too_often_is_read_a_little_at_a_time() {
         let (mut client, server) = duplex(1 << 20);
-        let mut peer = Peer::new(([203, 0, 113, 9], 1).into(), std::time::Instant::now());
-        let mut server = Watched::new(server, peer.clone(), Instant::now() + TIMEOUT, TIMEOUT);
+        let guests = Guests::new(&Limits::default(), Counters::default());
+        let [peer, neighbour] = [1, 2].map(|port| {
+            let address = SocketAddr::from(([203, 0, 113, 9], port));
+            let visit = guests.connect(address.ip(), false).unwrap();
+            Peer::connected(address, visit, TIMEOUT, std::time::Instant::now())
+        });
+        let mut server = Watched::new(server, peer, Instant::now() + TIMEOUT, TIMEOUT);
         client.write_all(&[7; 1000]).await.unwrap();
         let mut buffer = [0; 1000];
         assert_eq!(server.read(&mut buffer[..500]).await.unwrap(), 500);
-        peer = peer.neighbour();
-        peer.count_requests(1 << 20, std::time::Instant::now());
+        neighbour.count_requests(1 << 20, std::time::Instant::now());
         assert_eq!(server.read(&mut buffer).await.unwrap(), 256);
         assert_eq!(server.read(&mut buffer[..100]).await.unwrap(), 100);
         assert_eq!(server.read(&mut buffer).await.unwrap(), 1000 - 500 - 256 - 100);
