@@ -28,6 +28,9 @@ pub(crate) use source::Source;
 const SAVED: Duration = Duration::from_millis(250);
 /// And so many on each of its connections, however much others of it ask for: what a page or a call begins with.
 const OPENING: u32 = 4;
+/// A connection owes no more than so much: it may ask more than its share for hours, where others of its address ask for
+/// nothing, and must not go unread for as long when they do. Pings have to be answered, and windows opened.
+const OWED: Duration = Duration::from_secs(5);
 /// Who rests does so for that long at least: hundreds that wake for one turn each take more than they may ask for.
 const REST: Duration = Duration::from_millis(20);
 
@@ -189,6 +192,7 @@ impl Guests {
                 requests: Rhythm {
                     interval: Duration::from_secs(1) / connections.requests_per_second.max(1),
                     saved: SAVED,
+                    owed: Duration::MAX,
                 },
                 spares_loopback,
             },
@@ -238,7 +242,7 @@ impl Guests {
             return Err(Full::ForAddress);
         }
         let guest = present.guests.entry(source).or_default();
-        let requests = if counts && !is_spared {
+        let requests = if kind == Kind::Own && !is_spared {
             guest.share(self.0.caps.connections_per_ip, now)
         } else {
             Requests::default()
@@ -316,7 +320,7 @@ impl Visit {
         }
     }
 
-    /// Counts bytes that were sent to or by the address, on that connection.
+    /// Counts bytes that came on the connection.
     pub(crate) fn earn(&self, bytes: usize) {
         if self.is_paced() {
             let [of_all, of_one] = self.rhythms();
@@ -341,7 +345,10 @@ impl Visit {
         let caps = &self.guests.0.caps;
         let connections = u32::try_from(caps.connections_per_ip).unwrap_or(u32::MAX);
         let interval = caps.requests.interval.saturating_mul(connections);
-        [caps.requests, Rhythm { interval, saved: interval.saturating_mul(OPENING) }]
+        [
+            caps.requests,
+            Rhythm { interval, saved: interval.saturating_mul(OPENING), owed: OWED.max(interval) },
+        ]
     }
 
     /// Whether its requests are counted by how often they come. Those that a proxy hands on are counted while they last.

@@ -29,6 +29,8 @@ pub(super) struct Rhythm {
     pub(super) interval: Duration,
     /// As many as in this time may come at once: what they take of a processor is what others wait for.
     pub(super) saved: Duration,
+    /// More than would take so long is forgotten.
+    pub(super) owed: Duration,
 }
 
 /// The requests of an address or a connection, by the generic cell rate algorithm (ITU-T I.371 Annex A).
@@ -49,7 +51,8 @@ impl Requests {
     /// Counts so many.
     pub(super) fn ask(&self, count: u64, rhythm: Rhythm, now: Instant) {
         let (now, cost) = (self.nanos(now), count.saturating_mul(nanos(rhythm.interval)));
-        self.change(|due| due.max(now).saturating_add(cost));
+        let last = now.saturating_add(nanos(rhythm.saved.saturating_add(rhythm.owed)));
+        self.change(|due| due.max(now).saturating_add(cost).min(last));
     }
 
     /// Counts bytes that came.
@@ -93,7 +96,8 @@ mod tests {
     use super::*;
 
     const INTERVAL: Duration = Duration::from_millis(1);
-    const RHYTHM: Rhythm = Rhythm { interval: INTERVAL, saved: INTERVAL.saturating_mul(250) };
+    const RHYTHM: Rhythm =
+        Rhythm { interval: INTERVAL, saved: INTERVAL.saturating_mul(250), owed: Duration::from_secs(5) };
 
     #[test]
     fn as_many_as_are_saved_may_come_at_once_and_then_one_in_each_interval() {
@@ -123,6 +127,6 @@ mod tests {
         }
         assert_eq!(requests.quiet_until(RHYTHM, requests.begun), None);
         requests.ask(u64::MAX, RHYTHM, requests.begun);
-        assert!(requests.quiet_until(RHYTHM, requests.begun).is_some());
+        assert_eq!(requests.quiet_until(RHYTHM, requests.begun), Some(requests.begun + RHYTHM.owed));
     }
 }

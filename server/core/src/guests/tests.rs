@@ -179,24 +179,43 @@ fn who_asks_too_often_is_not_read_for_a_while_and_neither_proxies_nor_neighbours
 
 #[test]
 fn who_asks_too_often_gains_nothing_by_coming_anew() {
-    let guests = small(false);
+    let mut limits = Limits::default();
+    // One request in two seconds of each connection.
+    (limits.connections.max_connections_per_ip, limits.connections.requests_per_second) = (2, 1);
+    let guests = Guests::new(&limits, Counters::default());
     let now = Instant::now();
-    let [first, second] = [(); 2].map(|()| guests.connect(ONE, false).unwrap());
-    first.ask(1, now);
+    let connect = || guests.connect(ONE, false).unwrap();
+    let (first, second) = (connect(), connect());
+    first.ask(u64::from(OPENING) - 1, now);
     second.ask(10_000, now);
     drop(first);
-    let again = guests.connect(ONE, false).unwrap();
-    assert_eq!(again.pace(now), Pace::Sparing, "it goes on where the first left");
-    again.ask(u64::from(OPENING), now);
-    assert!(matches!(again.pace(now), Pace::Quiet(_)));
+    let again = connect();
+    assert_eq!(again.pace(now), Pace::Sparing);
+    again.ask(2, now);
+    assert!(matches!(again.pace(now), Pace::Quiet(_)), "it goes on where the first left");
     drop((second, again));
     for _ in 0..10 {
-        let [one, other] = [(); 2].map(|()| guests.connect(ONE, false).unwrap());
+        let (one, other) = (connect(), connect());
         assert!(matches!((one.pace(now), other.pace(now)), (Pace::Quiet(_), Pace::Quiet(_))));
+        let hand_on = guests.hand_on(ONE);
+        assert!(hand_on.is_err(), "two are here");
     }
-    assert_eq!(
-        guests.lock().guests[&Source::of(ONE)].left.len(),
-        2,
-        "and no more is kept than connections may be"
-    );
+    let left = guests.lock().guests[&Source::of(ONE)].left.len();
+    assert_eq!(left, 2, "and no more is kept than connections may be");
+}
+
+#[test]
+fn a_connection_that_asked_more_than_its_share_for_hours_goes_unread_for_seconds() {
+    let guests = small(false);
+    let [chatty, flood] = [(); 2].map(|()| guests.connect(ONE, false).unwrap());
+    let begun = Instant::now();
+    let mut now = begun;
+    // Twice its share, which is half of all.
+    while now < begun + Duration::from_secs(100) {
+        now += Duration::from_millis(1);
+        chatty.ask(2, now);
+        assert_eq!(chatty.pace(now), Pace::Free);
+    }
+    flood.ask(1 << 20, now);
+    assert!(matches!(chatty.pace(now), Pace::Quiet(until) if until <= now + OWED));
 }
