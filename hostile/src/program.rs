@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -16,6 +17,10 @@ use crate::witness::Witness;
 
 /// How long it may take to start.
 const START: Duration = Duration::from_secs(20);
+/// How long it may take to answer a signal.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Before the number of its tasks, in the answer to SIGUSR1.
+const TASKS: &str = " tasks=";
 /// Before the address, in its log.
 const READY: &str = "listening on http://";
 
@@ -26,6 +31,8 @@ pub struct Program {
     id: Pid,
     address: SocketAddr,
     witness: Witness,
+    /// How many tasks it had when it was asked last.
+    tasks: watch::Receiver<Option<u64>>,
     _listening: AbortOnDropHandle<()>,
 }
 
@@ -87,8 +94,9 @@ impl Start {
         let witness = Witness::default();
         let ready = timeout(START, ready(&mut lines, &witness)).await;
         let address = ready.context("it does not start")?.with_context(|| witness.last_lines())?;
-        let listening = tokio::spawn(listen(lines, witness.clone()));
-        Ok(Program { child, id, address, witness, _listening: AbortOnDropHandle::new(listening) })
+        let (sender, tasks) = watch::channel(None);
+        let listening = AbortOnDropHandle::new(tokio::spawn(listen(lines, witness.clone(), sender)));
+        Ok(Program { child, id, address, witness, tasks, _listening: listening })
     }
 }
 
@@ -104,9 +112,16 @@ async fn ready(lines: &mut Lines<BufReader<ChildStderr>>, witness: &Witness) -> 
     anyhow::bail!("it ended before it listened")
 }
 
-async fn listen(mut lines: Lines<BufReader<ChildStderr>>, witness: Witness) {
+async fn listen(
+    mut lines: Lines<BufReader<ChildStderr>>,
+    witness: Witness,
+    tasks: watch::Sender<Option<u64>>,
+) {
     while let Ok(Some(line)) = lines.next_line().await {
         witness.hear(&line);
+        if let Some((_, count)) = line.split_once(TASKS) {
+            tasks.send_replace(count.split_whitespace().next().and_then(|count| count.parse().ok()));
+        }
     }
 }
 
@@ -128,6 +143,19 @@ impl Program {
     /// When it has ended.
     pub fn signal(&self, signal: Signal) -> std::io::Result<()> {
         Ok(kill_process(self.id, signal)?)
+    }
+
+    /// How many tasks it has, as it says itself when it is asked.
+    ///
+    /// # Errors
+    ///
+    /// When it does not say so.
+    pub async fn tasks(&self) -> anyhow::Result<u64> {
+        let mut tasks = self.tasks.clone();
+        tasks.mark_unchanged();
+        self.signal(Signal::USR1)?;
+        timeout(ANSWER, tasks.changed()).await.context("it does not answer SIGUSR1")??;
+        tasks.borrow_and_update().context("it does not say how many tasks it has")
     }
 
     /// Waits for its end.

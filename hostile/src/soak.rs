@@ -1,5 +1,5 @@
 //! What runs for long: windows with and without each attack in turn, then all of them together, and what that did to the
-//! healthy and to the server's memory and descriptors.
+//! healthy and to the server's memory, descriptors and tasks.
 
 mod attackers;
 mod mixed;
@@ -23,6 +23,7 @@ use crate::target::Target;
 use attackers::Attacker;
 pub use attackers::attack;
 use report::Report;
+use rows::Has;
 use sampler::Sampler;
 use verdict::Row;
 
@@ -89,10 +90,10 @@ impl Scene {
         let bystanders = std::sync::Arc::new(Bystanders::join(Target::healthy(server.address()), TILE).await);
         let sampler = Sampler::start(server.id(), std::sync::Arc::clone(&bystanders));
         let scene = Self { server, bystanders, sampler };
-        let (before, begin) = (rows::descriptors(&scene)?, scene.sampler.now());
+        let (before, begin) = (Has::now(&scene).await?, scene.sampler.now());
         let warm_up = Attacker::start(Attack::DearFrames, scene.server.address(), WARM_UP_FROM, WARM_UP)?;
         warm_up.ended(WARM_UP).await?;
-        rows::descriptors_back(&scene, before).await?;
+        before.back(&scene).await?;
         scene.sampler.shade(begin, "warm-up");
         scene.bystanders.begin();
         Ok(scene)

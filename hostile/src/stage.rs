@@ -8,7 +8,7 @@ use clap::Parser as _;
 use tessera_server_core::{CancellationToken, Cli, Config, Counters, Held, Page, Server};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use crate::bystanders::Bystanders;
 use crate::target::{PATIENCE, Target, within};
@@ -16,6 +16,8 @@ use crate::witness::{SERVER_THREAD, Witness};
 
 /// The longest that a bystander may wait beside a quick row.
 const GAP: Duration = Duration::from_secs(3);
+/// Calls of bystanders at a time.
+const CALLS: usize = 6;
 /// How long a server may take to let go of what an attacker held.
 const RELEASE: Duration = Duration::from_secs(8);
 
@@ -63,7 +65,7 @@ pub struct Stage {
     witness: Witness,
     turn: Mutex<()>,
     /// The server's threads, and those of the bystanders, which are not to be blamed for the server's panics.
-    _runtimes: [Runtime; 2],
+    runtimes: [Runtime; 2],
 }
 
 impl Stage {
@@ -100,7 +102,7 @@ impl Stage {
         let joining = join(Target::healthy(address));
         drop(runtimes[1].spawn(async move { sender.send(joining.await) }));
         let bystanders = joined.recv_timeout(PATIENCE).expect("the bystanders get in");
-        Self { address, counters, bystanders, witness, turn: Mutex::new(()), _runtimes: runtimes }
+        Self { address, counters, bystanders, witness, turn: Mutex::new(()), runtimes }
     }
 
     /// The server, from an address of its own for each call.
@@ -132,7 +134,7 @@ impl Stage {
         let _turn = self.turn.lock().await;
         // Those whom the row before has put out may need a while to come back.
         within(self.bystanders.all_see_something_new()).await;
-        let before = self.counters.held();
+        let before = (self.counters.held(), self.tasks());
         self.bystanders.begin();
         self.witness.begin();
         let result = attack(self).await;
@@ -142,12 +144,30 @@ impl Stage {
         result
     }
 
-    /// Waits until the server holds what it held before.
-    async fn released(&self, before: Held) {
-        let released = self.counters.wait_for(|held| is_back(held, &before));
+    /// Waits until the server holds what it held before, and as many tasks run.
+    async fn released(&self, (before, tasks): (Held, usize)) {
+        let released = async {
+            self.counters.wait_for(|held| is_back(held, &before)).await;
+            // Nothing tells of tasks that end.
+            let mut looks = interval(Duration::from_millis(10));
+            while self.tasks() > tasks + self.passing(&before) {
+                looks.tick().await;
+            }
+        };
         if timeout(RELEASE, released).await.is_err() {
-            panic!("still held: {:?}; before: {before:?}", self.counters.held());
+            let now = (self.counters.held(), self.tasks());
+            panic!("still held, and tasks: {now:?}; before: {:?}", (before, tasks));
         }
+    }
+
+    /// The server's tasks.
+    fn tasks(&self) -> usize {
+        self.runtimes[0].metrics().num_alive_tasks()
+    }
+
+    /// More tasks than before that are no wonder: of bystanders' calls, and two for a room that stands empty for a while.
+    fn passing(&self, before: &Held) -> usize {
+        CALLS + 2 * self.counters.held().rooms.saturating_sub(before.rooms)
     }
 
     fn unnoticed(&self) {
@@ -163,6 +183,6 @@ impl Stage {
 fn is_back(held: &Held, before: &Held) -> bool {
     let standing = |held: &Held| (held.connections, held.seats, held.viewers);
     standing(held) == standing(before)
-        && held.streams <= before.streams.max(6)
+        && held.streams <= before.streams.max(CALLS)
         && held.bytes <= before.bytes.max(64 << 10)
 }

@@ -34,12 +34,13 @@ impl Program {
     }
 
     /// Reads the log up to a line with this in it.
-    fn wait_for(&mut self, what: &str) {
+    fn wait_for(&mut self, what: &str) -> String {
         let mut line = String::new();
         while !line.contains(what) {
             line.clear();
             assert!(self.log.read_line(&mut line).unwrap() > 0, "the log ended without {what:?}");
         }
+        line
     }
 
     /// What it logged until it ended, and how that was.
@@ -55,6 +56,25 @@ impl Drop for Program {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+#[test]
+fn whoever_asks_by_a_signal_reads_in_the_log_what_is_held() {
+    let mut program = Program::start(&[]);
+    let count = |line: &str, what: &str| -> usize {
+        let (_, rest) = line.split_once(&format!("{what}=")).expect(line);
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    program.signal("-USR1");
+    let before = program.wait_for("held now");
+    assert_eq!(count(&before, "connections"), 0);
+    let mut guest = TcpStream::connect(program.address).unwrap();
+    guest.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    guest.read_exact(&mut [0; 1]).unwrap();
+    program.signal("-USR1");
+    let now = program.wait_for("held now");
+    assert_eq!(count(&now, "connections"), 1);
+    assert!(count(&now, "tasks") > count(&before, "tasks"), "{now}{before}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 
 use super::attackers::{Attacker, Counts};
-use super::rows::{descriptors, descriptors_back};
+use super::rows::Has;
 use super::verdict::{Row, largest_gap, memory_of_thirds};
 use super::{Options, Scene};
 
@@ -18,7 +18,7 @@ const ADDRESSES: u32 = 1 << 16;
 
 /// Runs them for as long as was asked. Gaps are held against those of the quiet windows before.
 pub(super) async fn run(scene: &Scene, options: &Options, rows: &[Row]) -> anyhow::Result<Row> {
-    let before = descriptors(scene)?;
+    let before = Has::now(scene).await?;
     let begin = scene.sampler.now();
     let end = begin + options.minutes as f64 * 60.0;
     let attacks = options.attacks();
@@ -49,7 +49,7 @@ pub(super) async fn run(scene: &Scene, options: &Options, rows: &[Row]) -> anyho
         attacked_ms,
         memory,
         memory_attacked: None,
-        descriptors: [before, descriptors_back(scene, before).await?],
+        has: [before, before.back(scene).await?],
         complaints: scene.complaints(),
     })
 }

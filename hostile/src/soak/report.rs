@@ -24,8 +24,8 @@ pub(super) struct Report {
 
 /// Above the table.
 const HEAD: &str = "\
-| row | expected | seen | largest gap without | with | memory before | with | after | descriptors before | after | |
-| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
+| row | expected | seen | largest gap without | with | memory before | with | after | descriptors before | after | tasks before | after | |
+| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 ";
 /// Below it.
 const LEGEND: &str = "
@@ -88,8 +88,10 @@ pub(super) fn line(row: &Row) -> String {
         before,
         memory_attacked.unwrap_or_default(),
         after,
-        row.descriptors[0].to_string(),
-        row.descriptors[1].to_string(),
+        row.has[0].descriptors.to_string(),
+        row.has[1].descriptors.to_string(),
+        row.has[0].tasks.to_string(),
+        row.has[1].tasks.to_string(),
         verdict,
     ];
     // A bar or a line's end in a server's words would break the table.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use super::attackers::{Attacker, Counts};
@@ -10,8 +11,9 @@ use super::verdict::{Row, largest_gap, memory_of_thirds};
 use super::{Options, Scene};
 use crate::attack::long::Attack;
 
-/// How long descriptors may take to come back: connections that are closed at their limits.
-const RELEASE: Duration = Duration::from_secs(15);
+/// How long what an attacker had may take to come back: connections are closed at their limits, and an empty room is kept for
+/// 30 seconds.
+const RELEASE: Duration = Duration::from_secs(40);
 
 /// The address that attackers of the `round`th window have: what one used up is not the next one's.
 fn address(attack: Attack, round: u32) -> u32 {
@@ -22,7 +24,7 @@ fn address(attack: Attack, round: u32) -> u32 {
 pub(super) async fn run(scene: &Scene, attack: Attack, options: &Options) -> anyhow::Result<Row> {
     let time = Duration::from_secs(options.window);
     let attack_time = attack.windows() * time;
-    let before = descriptors(scene)?;
+    let before = Has::now(scene).await?;
     let (mut quiet_ms, mut attacked_ms, mut seen) = (Vec::new(), Vec::new(), Counts::new());
     let (mut quiet, mut attacked) = (Vec::new(), Vec::new());
     for round in 0..options.rounds {
@@ -48,24 +50,43 @@ pub(super) async fn run(scene: &Scene, attack: Attack, options: &Options) -> any
         attacked_ms,
         memory: memory_of_thirds(&quiet),
         memory_attacked: Some(memory_of_thirds(&attacked)),
-        descriptors: [before, descriptors_back(scene, before).await?],
+        has: [before, before.back(scene).await?],
         complaints: scene.complaints(),
     })
 }
 
-/// How many the server has.
-pub(super) fn descriptors(scene: &Scene) -> anyhow::Result<usize> {
-    Ok(scene.server.id().usage().context("the server is gone")?.descriptors)
+/// What the server has, of which nothing may stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Has {
+    /// Files and sockets.
+    pub(super) descriptors: usize,
+    /// Tasks of its runtime.
+    pub(super) tasks: u64,
 }
 
-/// How many it has once it has as many as before, or its time is over.
-pub(super) async fn descriptors_back(scene: &Scene, before: usize) -> anyhow::Result<usize> {
-    let end = Instant::now() + RELEASE;
-    loop {
-        let now = descriptors(scene)?;
-        if now == before || Instant::now() > end {
-            return Ok(now);
+impl Has {
+    /// What it has now. Each push of the healthy is a task for a moment: the fewest of some looks are those that stay.
+    pub(super) async fn now(scene: &Scene) -> anyhow::Result<Self> {
+        const LOOKS: usize = 10;
+        // A log has no more than a hundred such lines in a second.
+        const PAUSE: Duration = Duration::from_millis(20);
+        let mut tasks = u64::MAX;
+        for _ in 0..LOOKS {
+            tasks = tasks.min(scene.server.tasks().await?);
+            sleep(PAUSE).await;
         }
-        sleep(Duration::from_millis(100)).await;
+        let usage = scene.server.id().usage().context("the server is gone")?;
+        Ok(Self { descriptors: usage.descriptors, tasks })
+    }
+
+    /// What it has once that is no more than before, or its time is over.
+    pub(super) async fn back(self, scene: &Scene) -> anyhow::Result<Self> {
+        let end = Instant::now() + RELEASE;
+        loop {
+            let now = Self::now(scene).await?;
+            if (now.descriptors == self.descriptors && now.tasks <= self.tasks) || Instant::now() > end {
+                return Ok(now);
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::Scene;
 use super::attackers::Counts;
-use super::rows::{descriptors, descriptors_back};
+use super::rows::Has;
 use super::verdict::{Row, memory_of_thirds};
 use crate::guest::{self, Guest};
 use crate::target::Target;
@@ -20,7 +20,7 @@ const MOST: u64 = 45;
 
 /// Stops it, lets it go on, and counts what a viewer gets then.
 pub(super) async fn run(scene: &Scene) -> anyhow::Result<Row> {
-    let before = descriptors(scene)?;
+    let before = Has::now(scene).await?;
     let begin = scene.sampler.now();
     let viewer = Guest::connect(Target::healthy(scene.server.address())).await?;
     let mut mosaics = viewer.watch(WatchMosaicRequest::default()).await?;
@@ -47,7 +47,7 @@ pub(super) async fn run(scene: &Scene) -> anyhow::Result<Row> {
         attacked_ms: Vec::new(),
         memory: memory_of_thirds(&scene.sampler.between(begin, scene.sampler.now())),
         memory_attacked: None,
-        descriptors: [before, descriptors_back(scene, before).await?],
+        has: [before, before.back(scene).await?],
         complaints,
     })
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::attackers::Counts;
+use super::rows::Has;
 use super::sampler::Sample;
 
 /// How much longer the healthy may wait beside an attack: so many times, and so many milliseconds.
@@ -29,8 +30,8 @@ pub(super) struct Row {
     pub(super) memory: [f64; 3],
     /// And of those with it, which hold now more and now less: what stays shows without it.
     pub(super) memory_attacked: Option<[f64; 3]>,
-    /// Descriptors before and after.
-    pub(super) descriptors: [usize; 2],
+    /// What the server had before and after.
+    pub(super) has: [Has; 2],
     /// What must not happen at all, and did.
     pub(super) complaints: Vec<String>,
 }
@@ -48,9 +49,12 @@ impl Row {
         if last > second + (second * SHARE).max(BYTES) {
             failures.push(format!("memory grew from {:.1} to {:.1} MB", second / 1e6, last / 1e6));
         }
-        let [before, after] = self.descriptors;
-        if before != after {
-            failures.push(format!("{after} descriptors, {before} before"));
+        let [before, after] = self.has;
+        if before.descriptors != after.descriptors {
+            failures.push(format!("{} descriptors, {} before", after.descriptors, before.descriptors));
+        }
+        if after.tasks > before.tasks {
+            failures.push(format!("{} tasks, {} before", after.tasks, before.tasks));
         }
         failures
     }
@@ -90,7 +94,7 @@ mod tests {
             attacked_ms: vec![100.0, 200.0, 2000.0],
             memory: [50e6, 60e6, 67e6],
             memory_attacked: Some([100e6, 130e6, 130e6]),
-            descriptors: [12, 12],
+            has: [Has { descriptors: 12, tasks: 20 }; 2],
             complaints: Vec::new(),
         }
     }
@@ -103,9 +107,18 @@ mod tests {
     }
 
     #[test]
-    fn neither_memory_nor_descriptors_may_stay() {
+    fn neither_memory_nor_descriptors_nor_tasks_may_stay() {
         assert_eq!(Row { memory: [0.0, 60e6, 69e6], ..row() }.failures().len(), 1);
         assert_eq!(Row { memory: [0.0, 400e6, 419e6], ..row() }.failures(), [""; 0]);
-        assert_eq!(Row { descriptors: [12, 13], ..row() }.failures().len(), 1);
+        let before = row().has[0];
+        for after in [
+            Has { descriptors: 13, ..before },
+            Has { descriptors: 11, ..before },
+            Has { tasks: 21, ..before },
+        ] {
+            assert_eq!(Row { has: [before, after], ..row() }.failures().len(), 1);
+        }
+        let fewer = Has { tasks: 19, ..before };
+        assert_eq!(Row { has: [before, fewer], ..row() }.failures(), [""; 0]);
     }
 }

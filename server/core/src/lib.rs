@@ -32,6 +32,7 @@ pub mod fuzzing;
 mod guard;
 mod guests;
 mod http;
+mod inquiry;
 mod limits;
 mod listen;
 mod lobby;
@@ -72,6 +73,7 @@ pub use page::{File, Page};
 pub use shutdown::Signals;
 
 use access::{Access, KeyError, Keys};
+use inquiry::Inquiries;
 use listen::Serving;
 use lobby::{Lobby, Plan};
 use pool::Pool;
@@ -118,12 +120,15 @@ fn say(text: &str) -> ExitCode {
 #[tokio::main]
 async fn run(config: &Config, page: Page) -> anyhow::Result<()> {
     let signals = Signals::catch().context("cannot catch signals")?;
+    let inquiries = Inquiries::catch().context("cannot catch signals")?;
     let server = Server::bind(config, page).await?;
     let stopping = CancellationToken::new();
+    let answering = tokio::spawn(inquiries.answer(server.counters()));
     tokio::select! {
         () = server.serve(stopping.clone()) => {}
         () = signals.stop_then_abort(stopping) => {}
     }
+    answering.abort();
     Ok(())
 }
 
