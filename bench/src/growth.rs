@@ -1,4 +1,4 @@
-//! What one more participant and one more viewer cost, when there are few and when there are many.
+//! What one more participant, viewer and room cost, when there are few and when there are many.
 
 use anyhow::Context as _;
 use tessera_client::bench::{BenchResult, ServerCost};
@@ -10,6 +10,8 @@ use crate::stats::median;
 
 /// Grids of 2x2 to 7x7, full.
 const PARTICIPANTS: [u32; 6] = [4, 9, 16, 25, 36, 49];
+/// Of four, full. As many as a server has.
+const ROOMS: [u32; 4] = [1, 10, 25, 100];
 /// Each is compared with one alone. Fewer than ten cost less than a processor that sleeps between two mosaics loses by that: two
 /// at 500 a second took less than one.
 const VIEWERS: [u32; 5] = [10, 24, 50, 100, 200];
@@ -32,6 +34,7 @@ const MEMORY_LIMIT_KB: f64 = 1000.0;
 pub fn measure(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Curve>> {
     let mut curves = vec![participants(setup, progress)?];
     curves.extend(viewers(setup, progress)?);
+    curves.push(rooms(setup, progress)?);
     Ok(curves)
 }
 
@@ -58,6 +61,30 @@ fn participants(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result
         y: "µs of CPU a pushed frame (tiles of 160x128)".to_owned(),
         limit: None,
         points: points(&PARTICIPANTS, by_rounds(&costs)),
+    })
+}
+
+/// Everybody streams the next frame when the one before is answered by a mosaic of its room.
+fn rooms(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Curve> {
+    let mut costs = vec![Vec::new(); ROOMS.len()];
+    for _ in 0..ROUNDS {
+        for (rooms, costs) in ROOMS.iter().zip(&mut costs) {
+            progress(&format!("{rooms} rooms of four"));
+            let server = Server::tessera(setup, "2", "160x128")?;
+            let tiles = setup.tiles.folder.to_string_lossy();
+            let [publishers, rooms] = [4 * rooms, *rooms].map(|number| number.to_string());
+            let stream = [&tiles, "--publishers", &publishers, "--rooms", &rooms, "--fps", "max"];
+            let result =
+                server.load(setup, &[&stream[..], &["--viewers", "0", "--seconds", SECONDS]].concat())?;
+            costs.push(cost(&result)?.cpu_ms_per_frame * 1e3);
+        }
+    }
+    Ok(Curve {
+        name: "A frame and its mosaic, as rooms come".to_owned(),
+        x: "rooms of four".to_owned(),
+        y: "µs of CPU a streamed frame with its answer (tiles of 160x128)".to_owned(),
+        limit: None,
+        points: points(&ROOMS, by_rounds(&costs)),
     })
 }
 
