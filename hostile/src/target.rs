@@ -46,6 +46,18 @@ impl Target {
         Self { server, from }
     }
 
+    /// The same from an address of many, which nobody else has: somebody of a crowd.
+    #[must_use]
+    pub fn of_a_crowd(self) -> Self {
+        // The half of 127.0.0.0/8 that is not counted up from below; each process begins elsewhere in it.
+        const CROWD: u32 = 0x0080_0000;
+        const STRIDE: u32 = 5003;
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let begin = self.from.to_bits().wrapping_mul(STRIDE);
+        let n = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % CROWD;
+        Self::from_address(self.server, CROWD + n)
+    }
+
     /// A connection.
     ///
     /// # Errors

@@ -41,6 +41,10 @@ pub fn sizes(tile: (u32, u32)) -> Vec<Forged> {
     vec![
         forged("13000x13000", Reason::OverLimit, sized(13_000, 13_000)),
         forged("65500x65500", Reason::OverLimit, sized(65_500, 65_500)),
+        // One that is as small is a picture, and taken.
+        forged("one pixel", Reason::Malformed, sized(1, 1)),
+        forged("one pixel wide", Reason::Malformed, sized(1, 128)),
+        forged("one pixel high", Reason::Malformed, sized(160, 1)),
         forged("no width", Reason::Malformed, sized(0, 128)),
         // A height of 0 is one that follows the picture (B.2.5, DNL).
         forged("no height", Reason::Unsupported, sized(160, 0)),

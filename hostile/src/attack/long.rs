@@ -61,9 +61,9 @@ pub enum Attack {
     FastPushes,
     /// Ids without end
     Ids,
-    /// Rooms without end
+    /// Rooms without end, from one address and from many
     Rooms,
-    /// Joining and leaving as fast as it goes
+    /// Joining and leaving as fast as it goes, from one address and from many
     ComeAndGo,
     /// Taking one's own seat over as fast as it goes
     TakeOvers,
@@ -120,6 +120,39 @@ impl Attack {
             Self::ForgedFrames => "refused; the 20th ends the stream",
             Self::DearFrames => "they wait for each other, and nobody for them",
             Self::HeldMessages => "at most 64 MiB held",
+        }
+    }
+
+    /// How what is seen begins if the server does so; of some attacks nothing is seen.
+    pub fn must_see(self) -> Option<&'static str> {
+        Some(match self {
+            Self::SilentConnections => "4744 of 5000 closed at once",
+            Self::SlowHeaders | Self::SlowPrefaces => "closed",
+            Self::SlowBodies | Self::HeldMessages => "stream ended",
+            Self::RapidReset | Self::ContinuationFlood | Self::EmptyDataFlood => "GOAWAY",
+            Self::PingFlood | Self::SettingsFlood | Self::WindowUpdateFlood => "closed",
+            Self::ClosedWindows => "RST_STREAM 8",
+            Self::UnreadViewers => "ended",
+            Self::SlowViewers => return None,
+            Self::FastFrames => "2000 frames answered",
+            Self::FastPushes | Self::Ids | Self::Rooms | Self::ComeAndGo => "ResourceExhausted",
+            Self::TakeOvers => "500 times taken over",
+            Self::ForgedFrames => "InvalidArgument",
+            Self::DearFrames => "100 frames taken",
+            Self::TangledExif => "5 frames taken",
+            Self::Quitters => "20 times gone",
+            Self::EmptyRequests => "answered",
+        })
+    }
+
+    /// Bytes that the server may have more than without it, if that is bounded by more than what is in work.
+    pub fn may_hold(self) -> Option<f64> {
+        match self {
+            // A megabyte each.
+            Self::ClosedWindows | Self::UnreadViewers => Some(100e6),
+            // As many as `--max-held-bytes-per-ip`, and what forty streams are themselves.
+            Self::HeldMessages => Some(72e6),
+            _ => None,
         }
     }
 
@@ -194,10 +227,12 @@ impl Attack {
             Self::Ids => {
                 Ok(outcome("seats taken", swarm::seats(target, &format!("crowd {attacker}"), 200).await?.1))
             }
-            Self::Rooms => rooms(target).await,
+            Self::Rooms => rooms(some_of_a_crowd(target, attacker)).await,
             Self::ComeAndGo => Ok(outcome(
                 "came and went",
-                swarm::come_and_go(target, &format!("moth {attacker}"), 50).await?.1,
+                swarm::come_and_go(some_of_a_crowd(target, attacker), &format!("moth {attacker}"), 50)
+                    .await?
+                    .1,
             )),
             Self::TakeOvers => take_overs(target, attacker).await,
             Self::ForgedFrames => forged_frames(target, attacker).await,
@@ -287,6 +322,11 @@ async fn fast_pushes(target: Target, attacker: usize) -> Result<String, Tried> {
         }
     };
     Ok(format!("{:?}", until_refused.await))
+}
+
+/// Half of the attackers come from an address that is new each time.
+fn some_of_a_crowd(target: Target, attacker: usize) -> Target {
+    if attacker.is_multiple_of(2) { target } else { target.of_a_crowd() }
 }
 
 async fn rooms(target: Target) -> Result<String, Tried> {

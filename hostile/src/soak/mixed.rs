@@ -44,6 +44,8 @@ pub(super) async fn run(scene: &Scene, options: &Options, rows: &[Row]) -> anyho
     Ok(Row {
         name: format!("all together, {} min", options.minutes),
         expected: "as each alone".to_owned(),
+        must_see: None,
+        may_hold: None,
         seen,
         quiet_ms: rows.iter().flat_map(|row| row.quiet_ms.clone()).collect(),
         attacked_ms,

@@ -27,10 +27,13 @@ pub(super) async fn run(scene: &Scene, attack: Attack, options: &Options) -> any
     let before = Has::now(scene).await?;
     let (mut quiet_ms, mut attacked_ms, mut seen) = (Vec::new(), Vec::new(), Counts::new());
     let (mut quiet, mut attacked) = (Vec::new(), Vec::new());
-    for round in 0..options.rounds {
+    let without = async || {
         let from = scene.sampler.now();
         sleep(time).await;
-        let window = scene.sampler.between(from, scene.sampler.now());
+        scene.sampler.between(from, scene.sampler.now())
+    };
+    for round in 0..options.rounds {
+        let window = without().await;
         quiet_ms.push(largest_gap(&window));
         quiet.extend(window);
         let from = scene.sampler.now();
@@ -42,9 +45,15 @@ pub(super) async fn run(scene: &Scene, attack: Attack, options: &Options) -> any
         scene.sampler.shade(from, &format!("{attack:?}"));
         counts.into_iter().for_each(|(what, count)| *seen.entry(what).or_default() += count);
     }
+    // What the last one left behind.
+    let window = without().await;
+    quiet_ms.push(largest_gap(&window));
+    quiet.extend(window);
     Ok(Row {
         name: format!("{attack:?}"),
         expected: attack.expected().to_owned(),
+        must_see: attack.must_see(),
+        may_hold: attack.may_hold(),
         seen,
         quiet_ms,
         attacked_ms,

@@ -42,6 +42,8 @@ pub(super) async fn run(scene: &Scene) -> anyhow::Result<Row> {
     Ok(Row {
         name: format!("SIGSTOP for {} s", STOP.as_secs()),
         expected: "no burst of old frames".to_owned(),
+        must_see: None,
+        may_hold: None,
         seen: Counts::from([("mosaics in the second after it".to_owned(), count)]),
         quiet_ms: Vec::new(),
         attacked_ms: Vec::new(),

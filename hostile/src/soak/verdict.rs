@@ -20,6 +20,10 @@ pub(super) struct Row {
     pub(super) name: String,
     /// What the server should do.
     pub(super) expected: String,
+    /// How what is seen begins if it does so.
+    pub(super) must_see: Option<&'static str>,
+    /// Bytes that it may have more with the attack than without, if there is a bound.
+    pub(super) may_hold: Option<f64>,
     /// What it did, as the attackers saw it.
     pub(super) seen: Counts,
     /// The largest gap of each window without the attack, in milliseconds.
@@ -48,6 +52,15 @@ impl Row {
         let [_, second, last] = self.memory;
         if last > second + (second * SHARE).max(BYTES) {
             failures.push(format!("memory grew from {:.1} to {:.1} MB", second / 1e6, last / 1e6));
+        }
+        let most = self.memory_attacked.map_or(0.0, |thirds| thirds.into_iter().fold(0.0, f64::max));
+        let more = most - self.memory[0];
+        if self.may_hold.is_some_and(|bound| more > bound) {
+            failures.push(format!("{:.1} MB more while it went on", more / 1e6));
+        }
+        let is_seen = |what: &str| self.seen.keys().any(|seen| seen.starts_with(what));
+        if let Some(missing) = self.must_see.filter(|what| !is_seen(what)) {
+            failures.push(format!("nobody saw {missing:?}"));
         }
         let [before, after] = self.has;
         if before.descriptors != after.descriptors {
@@ -89,7 +102,9 @@ mod tests {
         Row {
             name: String::new(),
             expected: String::new(),
-            seen: Counts::new(),
+            must_see: Some("clos"),
+            may_hold: None,
+            seen: Counts::from([("closed".to_owned(), 1)]),
             quiet_ms: vec![60.0, 70.0, 900.0],
             attacked_ms: vec![100.0, 200.0, 2000.0],
             memory: [50e6, 60e6, 67e6],
@@ -104,6 +119,14 @@ mod tests {
         assert_eq!(row().failures(), [""; 0]);
         let attacked_ms = vec![220.0, 220.0, 90.0];
         assert_eq!(Row { attacked_ms, ..row() }.failures().len(), 1);
+    }
+
+    #[test]
+    fn the_server_must_do_what_it_should_and_hold_no_more_than_it_may() {
+        assert_eq!(Row { must_see: Some("GOAWAY"), ..row() }.failures().len(), 1);
+        assert_eq!(Row { must_see: None, seen: Counts::new(), ..row() }.failures(), [""; 0]);
+        assert_eq!(Row { may_hold: Some(79e6), ..row() }.failures().len(), 1);
+        assert_eq!(Row { may_hold: Some(81e6), ..row() }.failures(), [""; 0]);
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::guests::{Holding, Pace, Sending, Visit};
+use crate::names::RoomId;
 
 /// How much longer than until the ping a peer that lives can be silent: it answers that.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -46,17 +47,33 @@ impl fmt::Display for Address {
     }
 }
 
-/// Whether the server has ended a stream that its viewer did not read. Clones are the same.
+/// What the server knows of a stream, below and above what answers on it. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct GivenUp(Arc<AtomicBool>);
+pub(crate) struct StreamState(Arc<State>);
 
-impl GivenUp {
-    pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Release);
+#[derive(Debug, Default)]
+struct State {
+    given_up: AtomicBool,
+    room: Mutex<Option<RoomId>>,
+}
+
+impl StreamState {
+    /// Notes that the server ends it, as its viewer does not read it.
+    pub(crate) fn give_up(&self) {
+        self.0.given_up.store(true, Ordering::Release);
     }
 
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.0.given_up.load(Ordering::Acquire)
+    }
+
+    /// The room that it is of, if it is of one.
+    pub(crate) fn room(&self) -> Option<RoomId> {
+        self.0.room.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn enter(&self, room: &RoomId) {
+        *self.0.room.lock().unwrap_or_else(PoisonError::into_inner) = Some(room.clone());
     }
 }
 
@@ -66,7 +83,7 @@ impl GivenUp {
 pub(crate) struct Peer {
     address: SocketAddr,
     line: Arc<Line>,
-    given_up: GivenUp,
+    stream: StreamState,
     visit: Arc<Visit>,
 }
 
@@ -96,7 +113,7 @@ impl Peer {
             multiplexed: AtomicBool::new(false),
             lost: AtomicBool::new(false),
         };
-        Self { address, line: Arc::new(line), given_up: GivenUp::default(), visit: Arc::new(visit) }
+        Self { address, line: Arc::new(line), stream: StreamState::default(), visit: Arc::new(visit) }
     }
 
     /// Whom a request on this connection is for, if the other end is a proxy.
@@ -105,8 +122,13 @@ impl Peer {
     }
 
     /// The same for one stream, which may end alone.
-    pub(crate) fn of_stream(self, given_up: GivenUp) -> Self {
-        Self { given_up, ..self }
+    pub(crate) fn of_stream(self, stream: StreamState) -> Self {
+        Self { stream, ..self }
+    }
+
+    /// Notes that the stream is of that room.
+    pub(crate) fn enter(&self, room: &RoomId) {
+        self.stream.enter(room);
     }
 
     pub(crate) fn address(&self) -> Address {
@@ -191,7 +213,7 @@ impl Peer {
     /// before anybody could note that.
     pub(crate) fn is_lost(&self, now: Instant) -> bool {
         let heard = self.line.opened + Duration::from_millis(self.line.heard.load(Ordering::Acquire));
-        self.given_up.is_set()
+        self.stream.is_given_up()
             || self.line.lost.load(Ordering::Acquire)
             || now.saturating_duration_since(heard) >= self.line.silent
     }
@@ -264,9 +286,9 @@ mod tests {
     fn a_stream_that_was_given_up_is_lost_alone() {
         let begin = Instant::now();
         let peer = Peer::new(([127, 0, 0, 1], 1).into(), begin);
-        let given_up = GivenUp::default();
-        let stream = peer.clone().of_stream(given_up.clone());
-        given_up.set();
+        let state = StreamState::default();
+        let stream = peer.clone().of_stream(state.clone());
+        state.give_up();
         assert!(stream.is_lost(begin) && !peer.is_lost(begin));
     }
 }

@@ -51,7 +51,7 @@ impl Way {
     async fn answer(mut self, mut request: Request<Body>) -> axum::http::Response<Outgoing> {
         let progress = Progress::current();
         let (arrival, peer) = match self.identify(request.headers()) {
-            Ok((arrival, peer)) => (arrival, peer.of_stream(progress.given_up().clone())),
+            Ok((arrival, peer)) => (arrival, peer.of_stream(progress.state().clone())),
             Err(full) => return send(refusal(request.headers(), full), progress, self.peer, None),
         };
         let call = is_grpc(request.headers()).then(|| self.guests.call());

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use crate::limits::ConnectionLimits;
-use crate::peer::{Address, GivenUp};
+use crate::peer::{Address, StreamState};
 
 /// Whoever wakes so late was asleep with all of this machine, or was stopped (SIGSTOP): a busy one is not as late.
 const LATE: Duration = Duration::from_secs(2);
@@ -55,7 +55,7 @@ pub(super) struct Progress {
     is_call: AtomicBool,
     /// Whom it is for.
     peer: Mutex<Option<Address>>,
-    given_up: GivenUp,
+    state: StreamState,
 }
 
 /// Why a stream was ended.
@@ -85,7 +85,7 @@ impl Progress {
             begun: AtomicU64::new(0),
             is_call: AtomicBool::new(false),
             peer: Mutex::default(),
-            given_up: GivenUp::default(),
+            state: StreamState::default(),
         })
     }
 
@@ -101,9 +101,9 @@ impl Progress {
         self.is_call.store(is_call, Ordering::Release);
     }
 
-    /// Whether the stream was ended from here.
-    pub(super) fn given_up(&self) -> &GivenUp {
-        &self.given_up
+    /// What is known of the stream, as whether it was ended from here.
+    pub(super) fn state(&self) -> &StreamState {
+        &self.state
     }
 
     /// Notes that the transport was given a parcel.
@@ -167,9 +167,15 @@ impl Progress {
     }
 
     fn give_up(&self, stall: Stall) {
-        self.given_up.set();
+        self.state.give_up();
+        let room = self.state.room();
         let peer = *self.peer.lock().unwrap_or_else(PoisonError::into_inner);
-        warn!(viewer = peer.map(tracing::field::display), reason = %stall, "ended a stream that is not read");
+        warn!(
+            viewer = peer.map(tracing::field::display),
+            room = room.map(tracing::field::display),
+            reason = %stall,
+            "ended a stream that is not read"
+        );
     }
 }
 
@@ -213,8 +219,19 @@ mod tests {
             pending::<()>().await;
         };
         assert_eq!(unless_stalled(Arc::clone(&progress), PATIENCE, viewed).await, None);
-        assert!(progress.given_up().is_set());
+        assert!(progress.state().is_given_up());
         begin.elapsed().as_secs()
+    }
+
+    #[test]
+    fn a_viewer_whose_stream_is_ended_is_named_with_its_room() {
+        let progress = Progress::new();
+        let peer = Peer::new(([127, 0, 0, 1], 1).into(), std::time::Instant::now());
+        peer.of_stream(progress.state().clone()).enter(&"kitchen".parse().unwrap());
+        progress.respond(self::peer(), true);
+        let line = crate::log::logged(tracing::Level::WARN, || progress.give_up(Stall::Byte(PATIENCE.byte)));
+        assert!(line.contains("viewer=127.0.0.1:1 room=kitchen reason="), "{line}");
+        assert!(progress.state().is_given_up());
     }
 
     #[tokio::test(start_paused = true)]
@@ -269,6 +286,6 @@ mod tests {
         };
         let progress = Progress::new();
         assert_eq!(unless_stalled(Arc::clone(&progress), PATIENCE, viewer).await, Some(()));
-        assert!(!progress.given_up().is_set());
+        assert!(!progress.state().is_given_up());
     }
 }

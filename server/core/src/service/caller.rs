@@ -39,7 +39,9 @@ impl Caller {
 
     /// Holds what the caller wants against what it may.
     pub(super) fn may(&self, wish: Wish, room: &RoomId) -> Result<(), Status> {
-        self.badge.may(wish, room).map_err(|error| status::access(&error))
+        self.badge.may(wish, room).map_err(|error| status::access(&error))?;
+        self.peer.enter(room);
+        Ok(())
     }
 
     /// Waits until the call is to end for a reason of the caller's own: its time is over, or its token is good no more.
