@@ -1,6 +1,6 @@
 //! The way to the server: TLS, a long one, few connections, and none.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::chromium::Camera;
 use crate::picture::Look;
@@ -73,8 +73,12 @@ async fn a_server_that_was_killed_and_started_again_finds_everybody_at_their_pla
         page.state("reconnecting").await;
     }
     server.start_again().await;
+    let again = Instant::now();
     for page in [&one, &two] {
         page.state("live").await;
+    }
+    assert!(again.elapsed() < Duration::from_secs(10), "{:?}", again.elapsed());
+    for page in [&one, &two] {
         page.shows(0, 2, Look(1)).await;
         page.shows(1, 2, Look(2)).await;
     }
