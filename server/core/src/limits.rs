@@ -274,6 +274,67 @@ mod tests {
         );
     }
 
+    /// What `--help` and the docs promise where no flag is given: whoever changes one changes a promise.
+    #[test]
+    fn the_defaults_are_those_that_users_are_promised() {
+        let (seconds, kib, mib) = (Duration::from_secs, |n: u32| n << 10, |n: u32| n << 20);
+        // Each field is named, so that one more cannot come without its default being thought of here.
+        let Limits { connections, calls, frames, rooms } = Limits::default();
+        let ConnectionLimits {
+            max_connections,
+            max_connections_per_ip,
+            limit_loopback,
+            trusted_proxy,
+            opening_timeout,
+            max_streams,
+            requests_per_second,
+            stream_window,
+            connection_window,
+            send_buffer,
+            max_header_bytes,
+            ping_after,
+            ping_timeout,
+            write_stall,
+            mosaic_stall,
+            stop_timeout,
+        } = connections;
+        assert_eq!((max_connections, max_connections_per_ip), (2048, 256));
+        assert_eq!((limit_loopback, trusted_proxy), (false, vec![]));
+        assert_eq!((max_streams, requests_per_second), (128, 2000));
+        assert_eq!((stream_window, connection_window), (kib(512), mib(1)));
+        assert_eq!((send_buffer, max_header_bytes), (kib(256), kib(16)));
+        assert_eq!(opening_timeout, seconds(10));
+        assert_eq!((ping_after, ping_timeout), (seconds(15), seconds(10)));
+        assert_eq!((write_stall, mosaic_stall), (seconds(10), seconds(60)));
+        assert_eq!(stop_timeout, seconds(5), "a stop is over within 10 s");
+
+        let CallLimits {
+            max_message_bytes,
+            max_mosaic_bytes,
+            max_held_bytes,
+            max_held_bytes_per_ip,
+            stale_after,
+            silent_after,
+            pushes_per_second,
+            push_patience,
+            joins_per_minute,
+            wrong_tokens_per_minute,
+        } = calls;
+        assert_eq!((max_message_bytes, max_mosaic_bytes), (mib(8), mib(4)));
+        assert_eq!((max_held_bytes, max_held_bytes_per_ip), (mib(512), mib(64)));
+        assert_eq!((stale_after, silent_after), (seconds(3), seconds(30)));
+        assert_eq!((pushes_per_second, push_patience), (60, seconds(5)));
+        assert_eq!((joins_per_minute, wrong_tokens_per_minute), (120, 60));
+
+        let FrameLimits { max_frame_bytes, max_side, max_pixels, max_scans, max_refusals, decoders } = frames;
+        assert_eq!((max_frame_bytes, max_side, max_pixels), (mib(4), 4096, 9_500_000));
+        assert_eq!((max_scans, max_refusals, decoders), (20, 20, None));
+
+        let RoomLimits { max_rooms, max_seats, max_viewers, max_rooms_per_ip, max_places_per_ip } = rooms;
+        assert_eq!((max_rooms, max_seats, max_viewers), (100, 49, 200));
+        assert_eq!((max_rooms_per_ip, max_places_per_ip), (20, 128));
+    }
+
     #[test]
     fn a_message_has_room_for_the_largest_frame() {
         let mut limits = Limits::default();
