@@ -113,3 +113,48 @@ impl Pool {
         futures_util::future::join_all((0..workers).map(|_| self.turns.next(None))).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::FutureExt as _;
+    use tessera_mosaic::{Fit, Picture, Quality, TileFormat, TileSize, encode_jpeg};
+
+    use super::*;
+
+    const WORKERS: u32 = 2;
+    /// Nothing here takes so long, unless a turn is lost.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn quality() -> Quality {
+        Quality::new(85).unwrap()
+    }
+
+    /// Whether a good frame of this account becomes a tile.
+    async fn makes_a_tile(pool: &Pool, account: &Account) -> bool {
+        let jpeg = encode_jpeg(&Picture::black(160, 128).unwrap(), quality()).into();
+        let format = TileFormat { size: TileSize::new(160, 128).unwrap(), quality: quality() };
+        let tile = pool.tile(jpeg, TileSpec { format, fit: Fit::Stretch }, account);
+        tokio::time::timeout(PATIENCE, tile).await.expect("it waits for a turn").is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_decoder_that_panics_loses_its_frame_and_neither_a_turn_nor_the_next_frame() {
+        let limits = FrameLimits { decoders: Some(WORKERS), ..crate::Limits::default().frames };
+        let (pool, account) = (Pool::new(&limits), Account::default());
+        let rested = || pool.rested.lock().unwrap().len();
+        assert!(makes_a_tile(&pool, &account).await);
+        assert_eq!(rested(), 1);
+        // There is a turn more than workers, and the panics are more than either.
+        for _ in 0..WORKERS + 2 {
+            let broken = pool.run::<()>(Some(&account), |_| panic!("a fault of the decoder"));
+            let result = tokio::time::timeout(PATIENCE, broken).await.expect("it waits for a turn");
+            assert_eq!(result, Err(PoolError::Panicked));
+            assert_eq!(rested(), 0, "what it left in its working memory is nobody's");
+        }
+        assert_eq!(account.workers(), 0);
+        assert!(makes_a_tile(&pool, &account).await);
+        assert!(pool.occupy(WORKERS as usize + 1).now_or_never().is_some(), "all turns have come back");
+    }
+}
