@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -134,6 +135,72 @@ async fn a_thousand_headers_are_431() {
     // A literal with the name `:status`, which is the eighth of the static table.
     assert!(answer.payload.windows(3).any(|bytes| bytes == b"431") || answer.payload.starts_with(&[0x48]));
     assert_eq!(answer.stream, 1);
+}
+
+/// The values of the SETTINGS frame, by their numbers (RFC 9113 section 6.5.2).
+fn settings(payload: &[u8]) -> BTreeMap<u16, u32> {
+    let (settings, []) = payload.as_chunks::<6>() else { panic!("{payload:?}") };
+    let parts =
+        |&[a, b, c, d, e, f]: &[u8; 6]| (u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f]));
+    settings.iter().map(parts).collect()
+}
+
+#[tokio::test]
+async fn http_2_is_told_the_limits_of_streams_windows_and_headers() {
+    // As users have them, and others: some of the first are what hyper would say of itself.
+    for (streams, window, all_windows, header, config) in
+        [(128, 512 << 10, 1 << 20, 16 << 10, config()), (50, 100_000, 300_000, 9000, other_http_2())]
+    {
+        let server = TestServer::with(&config).await;
+        let mut connection = RawHttp2::open(server.address, 65_535).await;
+        let first = within(connection.read()).await.unwrap();
+        assert_eq!((first.kind, first.flags, first.stream), (raw::SETTINGS, 0, 0));
+        let told = settings(&first.payload);
+        assert_eq!(told.get(&raw::MAX_CONCURRENT_STREAMS), Some(&streams), "{told:?}");
+        assert_eq!(told.get(&raw::INITIAL_WINDOW_SIZE), Some(&window), "{told:?}");
+        assert_eq!(told.get(&raw::MAX_HEADER_LIST_SIZE), Some(&header), "{told:?}");
+        // No setting has the connection's window: it begins with 65,535 bytes and is raised (RFC 9113 section 6.9.2).
+        let raised = connection.next_of(raw::WINDOW_UPDATE).await.unwrap();
+        let by = u32::from_be_bytes(raised.payload[..].try_into().unwrap());
+        assert_eq!((raised.stream, 65_535 + by), (0, all_windows));
+    }
+}
+
+/// Limits that are nobody's defaults.
+fn other_http_2() -> Config {
+    let mut config = config();
+    let limits = &mut config.limits.connections;
+    (limits.max_streams, limits.max_header_bytes) = (50, 9000);
+    (limits.stream_window, limits.connection_window) = (100_000, 300_000);
+    config
+}
+
+#[tokio::test]
+async fn one_stream_too_many_is_refused_and_the_others_go_on_and_one_may_come_when_one_has_ended() {
+    const STREAMS: u32 = 128;
+    const REFUSED_STREAM: [u8; 4] = [0, 0, 0, 7];
+    let server = TestServer::start().await;
+    let mut connection = RawHttp2::open(server.address, 65_535).await;
+    // Calls that say nothing yet, and so are open.
+    for number in 0..STREAMS {
+        connection.call(2 * number + 1, "StreamFrames", None).await;
+    }
+    within(server.counters.wait_for(|held| held.streams == STREAMS as usize)).await;
+    let [more, again] = [2 * STREAMS + 1, 2 * STREAMS + 3];
+    connection.ask(more).await;
+    let refused = connection.next_of(raw::RST_STREAM).await.expect("the connection stands");
+    assert_eq!((refused.stream, &refused.payload[..]), (more, &REFUSED_STREAM[..]));
+    assert_eq!(server.counters.held().streams, STREAMS as usize, "the others are as they were");
+    connection.send(raw::RST_STREAM, 0, 1, &[0, 0, 0, 8]).await.unwrap();
+    within(server.counters.wait_for(|held| held.streams < STREAMS as usize)).await;
+    connection.ask(again).await;
+    loop {
+        let frame = connection.next().await.expect("the connection stands");
+        if frame.stream == again {
+            assert_eq!(frame.kind, raw::HEADERS, "{frame:?}");
+            break;
+        }
+    }
 }
 
 #[tokio::test]

@@ -19,7 +19,10 @@ pub const CONTINUATION: u8 = 9;
 pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
-const INITIAL_WINDOW_SIZE: u16 = 4;
+
+pub const MAX_CONCURRENT_STREAMS: u16 = 3;
+pub const INITIAL_WINDOW_SIZE: u16 = 4;
+pub const MAX_HEADER_LIST_SIZE: u16 = 6;
 
 /// A frame as it came.
 #[derive(Debug)]
@@ -68,6 +71,14 @@ impl RawHttp2 {
         }
     }
 
+    /// Asks whether the server is well, by a request without a body.
+    pub async fn ask(&mut self, stream: u32) {
+        let authority = self.address.to_string();
+        let headers =
+            [(":method", "GET"), (":scheme", "http"), (":path", "/healthz"), (":authority", &*authority)];
+        self.send(HEADERS, END_HEADERS | END_STREAM, stream, &block(&headers)).await.unwrap();
+    }
+
     /// The next frame; `None` when the connection has ended.
     pub async fn next(&mut self) -> Option<Frame> {
         within(async {
@@ -95,7 +106,8 @@ impl RawHttp2 {
         }
     }
 
-    async fn read(&mut self) -> std::io::Result<Frame> {
+    /// The next frame, which nobody answers, whatever it is.
+    pub async fn read(&mut self) -> std::io::Result<Frame> {
         let mut head = [0; 9];
         self.stream.read_exact(&mut head).await?;
         let [a, b, c, kind, flags, stream @ ..] = head;
