@@ -138,3 +138,27 @@ async fn a_viewer_over_http_1_that_never_reads_is_ended_and_its_slot_is_kept() {
     within(server.counters.wait_for(|held| held.streams == 1 && held.connections == 1)).await;
     assert_slot_is_kept(&server).await;
 }
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_viewer_that_does_not_read_and_frees_the_port() {
+    const STOP: Duration = Duration::from_secs(1);
+    let mut config = config();
+    config.limits.connections.stop_timeout = STOP;
+    // Stalls are longer than that: what ends the viewer is the stop.
+    assert!(config.limits.connections.write_stall > 5 * STOP);
+    let server = TestServer::with(&config).await;
+    let address = server.address;
+    let mut viewer = RawHttp2::open(address, 0).await;
+    viewer.call(1, "WatchMosaic", Some(&watch("client1"))).await;
+    // The head needs no window; the mosaic behind it does.
+    assert_eq!(viewer.next_of(raw::HEADERS).await.expect("the connection stands").stream, 1);
+    let begin = Instant::now();
+    server.stopped().await;
+    let passed = begin.elapsed();
+    assert!(passed >= STOP, "it had nothing to wait for: {passed:?}");
+    assert!(passed < 5 * STOP, "{passed:?}");
+    // Not even now has the viewer read anything, or gone.
+    config.listen.addresses = vec![address];
+    assert!(!TestServer::with(&config).await.look().await.frame_data.is_empty());
+    drop(viewer);
+}
