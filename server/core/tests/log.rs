@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use support::either_http::{VERSIONS, Version, request, send};
 use support::tokens::{KeyFile, SECRET, token, with_token};
-use support::{Frames, TestServer, frame, tile_frame, within};
+use support::{TestServer, frame, tile_frame, within};
 use tessera_wire::{FrameRequest, WatchMosaicRequest};
 use tokio::net::TcpStream;
 use tonic::Code;
@@ -97,12 +97,9 @@ async fn a_private_servers_key_its_tokens_and_sessions_are_never_logged() {
     let [claims, signature] = [&host, &good].map(|token| token.rsplit_once('.').unwrap());
     let forged = format!("{}.{}", claims.0, signature.1);
 
-    let (requests, mut sent) = tokio::sync::mpsc::channel(1);
-    let stream = futures_util::stream::poll_fn(move |context| sent.poll_recv(context));
-    let joined = within(client.grpc.clone().stream_frames(with_token(stream, &good))).await.unwrap();
-    let mut frames = Frames::of(client.clone(), requests, joined.into_inner());
     let hello = FrameRequest { client_id: "anna-of-the-log".to_owned(), ..frame(tile_frame(1)) };
-    let session = frames.ask(hello).await.seat.unwrap().session;
+    let mut frames = client.join_with(&good, hello).await.unwrap();
+    let session = frames.next().await.unwrap().unwrap().seat.unwrap().session;
     // The session comes along with a push, and as proof of who comes back.
     let push = FrameRequest { session: session.clone(), ..frame(tile_frame(2)) };
     within(client.grpc.clone().push_frame(with_token(push, &good))).await.unwrap();

@@ -13,15 +13,17 @@ use axum::http::{HeaderName, Method, Request, Response, StatusCode, Version};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use support::grpc_web::{call, framed, join, push};
+use support::grpc_web::{call, call_with_token, framed, join, push};
 use support::http::Connection;
 use support::nginx::{NAME, Nginx};
 use support::programs::are_skipped;
-use support::{TestServer, config, jpeg, picture, shows, tile_frame};
+use support::tokens::{KeyFile, claims, signed};
+use support::{TestServer, config, frame, jpeg, picture, shows, tile_frame};
 use tessera_server_core::{Config, File, Guard, Page};
 use tessera_wire::{FrameRequest, FrameResponse, PushFrameResponse, WatchMosaicRequest};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tonic::Code;
 
 const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
@@ -118,6 +120,55 @@ server {
     for version in VERSIONS {
         watch_and_push(&nginx, version).await;
         server.wait_for_seats(0).await;
+    }
+}
+
+/// Claims of a guest of that room.
+fn guest_of(room: &str) -> String {
+    let mut claims = claims("guest");
+    claims["video"]["room"] = room.into();
+    signed(&claims)
+}
+
+#[tokio::test]
+async fn a_private_room_behind_nginx_is_for_native_clients_and_pages_with_a_token_of_it_and_no_others() {
+    if are_skipped(
+        "a_private_room_behind_nginx_is_for_native_clients_and_pages_with_a_token_of_it_and_no_others",
+    ) {
+        return;
+    }
+    let key = KeyFile::new();
+    let server = server_with(key.config()).await;
+    let nginx = Nginx::documented(server.address).await;
+    let (good, elsewhere) = (guest_of("main"), guest_of("attic"));
+
+    let mut native = nginx.client().await;
+    let hello = |id: &str| FrameRequest { client_id: id.to_owned(), ..frame(tile_frame(1)) };
+    let mut frames = native.join_with(&good, hello("robot")).await.unwrap();
+    assert!(shows(&frames.next().await.unwrap().unwrap().frame_data, 0, &tile_frame(1)));
+    // Of the token's room the server knows with the first request, whether or not it has begun to answer by then.
+    let refused = match native.join_with(&elsewhere, hello("stranger")).await {
+        Ok(mut frames) => frames.end().await,
+        Err(status) => status,
+    };
+    assert_eq!(refused.code(), Code::Unauthenticated, "{refused}");
+    let refused = native.watch(WatchMosaicRequest::default()).await.err().unwrap();
+    assert_eq!(refused.code(), Code::Unauthenticated, "{refused}");
+    assert!(refused.message().contains("this server is private"), "{refused}");
+
+    for version in VERSIONS {
+        let mut browser = nginx.browser(version).await;
+        let watch = framed(&WatchMosaicRequest::default());
+        let (code, message) = call(&mut browser, "WatchMosaic", watch.clone()).await.failure().await;
+        assert_eq!(code, Code::Unauthenticated, "{message}");
+        let mut refused = call_with_token(&mut browser, "WatchMosaic", &elsewhere, watch.clone()).await;
+        assert_eq!(
+            refused.failure().await,
+            (Code::Unauthenticated, "the token is for another room".to_owned())
+        );
+        let mut watch = call_with_token(&mut browser, "WatchMosaic", &good, watch).await;
+        assert_eq!(watch.status, StatusCode::OK);
+        assert!(shows(&watch.message::<FrameResponse>().await.frame_data, 0, &tile_frame(1)));
     }
 }
 

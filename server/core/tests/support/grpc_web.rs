@@ -1,7 +1,7 @@
 //! The calls of a page, as bytes in plain HTTP.
 
 use axum::body::{Body, BodyDataStream};
-use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -9,7 +9,7 @@ use prost::Message;
 use tessera_wire::{FrameRequest, FrameResponse, Seat, WatchMosaicRequest};
 use tonic::Code;
 
-use super::http::Connection;
+use super::http::{Connection, Headers};
 use super::within;
 
 /// The first byte of a frame: a message, or the trailers (gRPC-Web's protocol, "Message framing").
@@ -72,9 +72,29 @@ impl Answer {
 
 /// Calls a method as a page of the server does.
 pub async fn call(connection: &mut Connection, method: &str, body: impl Into<Body>) -> Answer {
+    call_with(connection, method, &[], body).await
+}
+
+/// The same as the page of an invite link, which brings its token.
+pub async fn call_with_token(
+    connection: &mut Connection,
+    method: &str,
+    token: &str,
+    body: impl Into<Body>,
+) -> Answer {
+    call_with(connection, method, &[(AUTHORIZATION, &format!("Bearer {token}"))], body).await
+}
+
+async fn call_with(
+    connection: &mut Connection,
+    method: &str,
+    headers: Headers<'_>,
+    body: impl Into<Body>,
+) -> Answer {
     let origin = connection.origin().to_owned();
-    let headers = [(CONTENT_TYPE, "application/grpc-web+proto"), (ORIGIN, origin.as_str())];
+    let own = [(CONTENT_TYPE, "application/grpc-web+proto"), (ORIGIN, origin.as_str())];
     let path = format!("/VideoProcessingService/{method}");
+    let headers = [&own, headers].concat();
     let (head, body) = connection.send(Method::POST, &path, &headers, body).await.into_parts();
     let body = Body::new(body).into_data_stream();
     Answer { status: head.status, headers: head.headers, body, buffer: BytesMut::new() }

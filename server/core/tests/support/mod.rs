@@ -165,6 +165,15 @@ impl Client {
         frames
     }
 
+    /// A stream of frames that brings a token and this first request, or how it is refused.
+    pub async fn join_with(&self, token: &str, hello: FrameRequest) -> Result<Frames, Status> {
+        let (requests, mut sent) = mpsc::channel(8);
+        requests.send(hello).await.unwrap();
+        let stream = futures_util::stream::poll_fn(move |context| sent.poll_recv(context));
+        let responses = within(self.grpc.clone().stream_frames(tokens::with_token(stream, token))).await?;
+        Ok(Frames { client: self.clone(), requests: Some(requests), responses: responses.into_inner() })
+    }
+
     /// A stream on which nothing has been said.
     pub async fn frames(&self) -> Frames {
         self.begin(None).await
