@@ -103,28 +103,40 @@ pub(crate) struct Serving {
 /// Whoever cancels must see to it that open streams end by themselves: a connection waits for its streams.
 pub(crate) async fn serve(listeners: Vec<TcpListener>, serving: Serving) {
     let graceful = GracefulShutdown::new();
-    let connections = TaskTracker::new();
+    let connections = Connections::default();
     let accepting = listeners.into_iter().map(|listener| accept(listener, &serving, &graceful, &connections));
     futures_util::future::join_all(accepting).await;
 
-    connections.close();
-    info!("stopping: {} connections open", connections.len());
+    let Connections { open, over } = connections;
+    open.close();
+    info!("stopping: {} connections open", open.len());
     let drained = async {
         graceful.shutdown().await;
-        connections.wait().await;
+        open.wait().await;
     };
     let grace = serving.limits.stop_timeout;
     match tokio::time::timeout(grace, drained).await {
         Ok(()) => info!("stopped: all connections have ended"),
-        Err(_) => warn!("stopped: {} connections did not end within {grace:?}", connections.len()),
+        Err(_) => {
+            warn!("stopped: {} connections did not end within {grace:?}", open.len());
+            over.cancel();
+            open.wait().await;
+        }
     }
+}
+
+/// The tasks of all connections, and what ends those that do not end by themselves.
+#[derive(Debug, Default)]
+struct Connections {
+    open: TaskTracker,
+    over: CancellationToken,
 }
 
 async fn accept(
     listener: TcpListener,
     serving: &Serving,
     graceful: &GracefulShutdown,
-    connections: &TaskTracker,
+    connections: &Connections,
 ) {
     let stopping = &serving.stopping;
     loop {
@@ -135,7 +147,7 @@ async fn accept(
         match accepted {
             Ok((stream, address)) => {
                 if let Some(served) = admit(stream, address, serving, graceful.watcher()) {
-                    connections.spawn(served);
+                    connections.open.spawn(connections.over.clone().run_until_cancelled_owned(served));
                 }
             }
             Err(error) => {

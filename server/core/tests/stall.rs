@@ -152,9 +152,11 @@ async fn a_stop_does_not_wait_for_a_viewer_that_does_not_read_and_frees_the_port
     viewer.call(1, "WatchMosaic", Some(&watch("client1"))).await;
     // The head needs no window; the mosaic behind it does.
     assert_eq!(viewer.next_of(raw::HEADERS).await.expect("the connection stands").stream, 1);
+    let counters = server.counters.clone();
     let begin = Instant::now();
     server.stopped().await;
     let passed = begin.elapsed();
+    within(counters.wait_for(|held| held.connections == 0)).await;
     assert!(passed >= STOP, "it had nothing to wait for: {passed:?}");
     assert!(passed < 5 * STOP, "{passed:?}");
     // Not even now has the viewer read anything, or gone.
