@@ -2,9 +2,10 @@
 
 mod pulse;
 
+use std::fmt;
 use std::time::Duration;
 
-use tessera_wire::{FrameRequest, WatchMosaicRequest};
+use tessera_wire::{FrameRequest, FrameResponse, WatchMosaicRequest};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
@@ -26,6 +27,21 @@ const ARRIVAL: Duration = Duration::from_secs(10);
 /// The seats that bystanders have.
 pub const SEATS: [&str; 2] = ["client1", "client2"];
 
+/// What they bring to a server that wants tokens, all for its main room.
+#[derive(Clone)]
+pub struct Tokens {
+    /// Of those who send: a guest's for each of [`SEATS`].
+    pub guests: [String; 2],
+    /// Of those who only watch.
+    pub viewer: String,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens")
+    }
+}
+
 /// Two senders and four viewers. They leave with this value.
 #[derive(Debug)]
 pub struct Bystanders {
@@ -40,10 +56,20 @@ impl Bystanders {
     ///
     /// When one of them does not get in.
     pub async fn join(server: Target, tile: (u32, u32)) -> Self {
+        Self::join_with(server, tile, None).await
+    }
+
+    /// As [`Bystanders::join`], with tokens if the server wants some.
+    ///
+    /// # Panics
+    ///
+    /// When one of them does not get in.
+    pub async fn join_with(server: Target, tile: (u32, u32), tokens: Option<Tokens>) -> Self {
         let mut tasks = Vec::new();
         let mut start = |name, who: Who| {
             let pulse = Pulse::new(name);
-            tasks.push(AbortOnDropHandle::new(tokio::spawn(live(server, tile, who, pulse.clone()))));
+            let door = Door { server, token: tokens.clone().map(|tokens| who.choose(tokens)) };
+            tasks.push(AbortOnDropHandle::new(tokio::spawn(live(door, tile, who, pulse.clone()))));
             pulse
         };
         let pulses = vec![
@@ -108,14 +134,45 @@ enum Who {
     Browser,
 }
 
+impl Who {
+    /// The token that is his.
+    fn choose(self, tokens: Tokens) -> String {
+        let [streamer, pusher] = tokens.guests;
+        match self {
+            Self::Streamer => streamer,
+            Self::Pusher => pusher,
+            Self::Spectator | Self::Browser => tokens.viewer,
+        }
+    }
+}
+
+/// The way in of one of them.
+struct Door {
+    server: Target,
+    token: Option<String>,
+}
+
+impl Door {
+    async fn enter(&self) -> Result<Guest, Status> {
+        let guest = Guest::connect(self.server).await?;
+        Ok(match &self.token {
+            Some(token) => guest.with_token(token),
+            None => guest,
+        })
+    }
+}
+
 /// Takes part until it is dropped.
-async fn live(server: Target, tile: (u32, u32), who: Who, pulse: Pulse) {
+async fn live(door: Door, tile: (u32, u32), who: Who, pulse: Pulse) {
     loop {
         let ended = match who {
-            Who::Streamer => stream(server, tile, &pulse).await,
-            Who::Pusher => push(server, tile, &pulse).await,
-            Who::Spectator => spectate(server, &pulse).await,
-            Who::Browser => web::watch(server, |response| pulse.beat(response.sequence)).await,
+            Who::Streamer => stream(&door, tile, &pulse).await,
+            Who::Pusher => push(&door, tile, &pulse).await,
+            Who::Spectator => spectate(&door, &pulse).await,
+            Who::Browser => {
+                let see = |response: &FrameResponse| pulse.beat(response.sequence);
+                web::watch(door.server, door.token.as_deref(), see).await
+            }
         };
         let why = ended.err().unwrap_or_else(|| Status::ok("it ended"));
         pulse.end(&format!("{:?}: {}", why.code(), why.message()));
@@ -124,8 +181,8 @@ async fn live(server: Target, tile: (u32, u32), who: Who, pulse: Pulse) {
 }
 
 /// Sends frames, each after the answer to the one before.
-async fn stream(server: Target, tile: (u32, u32), pulse: &Pulse) -> Result<(), Status> {
-    let guest = Guest::connect(server).await?;
+async fn stream(door: &Door, tile: (u32, u32), pulse: &Pulse) -> Result<(), Status> {
+    let guest = door.enter().await?;
     let (mut frames, _) = guest.join(guest::hello(SEATS[0])).await?;
     let mut ticks = ticks();
     for jpeg in reel(tile.0, tile.1).iter().cycle() {
@@ -140,8 +197,8 @@ async fn stream(server: Target, tile: (u32, u32), pulse: &Pulse) -> Result<(), S
 }
 
 /// Watches from a seat, and pushes frames into it.
-async fn push(server: Target, tile: (u32, u32), pulse: &Pulse) -> Result<(), Status> {
-    let guest = Guest::connect(server).await?;
+async fn push(door: &Door, tile: (u32, u32), pulse: &Pulse) -> Result<(), Status> {
+    let guest = door.enter().await?;
     let mut mosaics = guest.watch(guest::seated(SEATS[1])).await?;
     let seat = guest::first(&mut mosaics).await?.seat.ok_or_else(|| Status::internal("no seat"))?;
     let pushing = async {
@@ -167,8 +224,8 @@ async fn push(server: Target, tile: (u32, u32), pulse: &Pulse) -> Result<(), Sta
     }
 }
 
-async fn spectate(server: Target, pulse: &Pulse) -> Result<(), Status> {
-    let mut mosaics = Guest::connect(server).await?.watch(WatchMosaicRequest::default()).await?;
+async fn spectate(door: &Door, pulse: &Pulse) -> Result<(), Status> {
+    let mut mosaics = door.enter().await?.watch(WatchMosaicRequest::default()).await?;
     loop {
         pulse.beat(guest::first(&mut mosaics).await?.sequence);
     }

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
 use tokio::time::{interval, timeout};
 
-use crate::bystanders::Bystanders;
+use crate::bystanders::{Bystanders, Tokens};
 use crate::target::{PATIENCE, Target, within};
 use crate::witness::{SERVER_THREAD, Witness};
 
@@ -46,24 +46,29 @@ pub const FLAGS: &[&str] = &[
     "--max-viewers=60",
 ];
 
-/// [`FLAGS`] and more of them, as the program reads them.
+/// [`FLAGS`] and more of them, as the program reads them; of a flag that is in both, that of `more` holds.
 ///
 /// # Errors
 ///
 /// When the server has no such flag.
 pub fn config(more: &[&str]) -> anyhow::Result<Config> {
-    let words = ["tessera-server"].iter().chain(FLAGS).chain(more);
+    let name = |flag: &str| flag.split_once('=').map_or(flag, |(name, _)| name).to_owned();
+    let is_free = |flag: &&&str| more.iter().all(|other| name(other) != name(flag));
+    let words = ["tessera-server"].iter().chain(FLAGS.iter().filter(is_free)).chain(more);
     Ok(Cli::try_parse_from(words)?.into_config()?)
 }
 
-/// A server with bystanders, for all rows of a test file, one row at a time.
+/// One row at a time in a process, however many stages it has: they are heard by the same witness, who begins anew with
+/// each row, and nobody is to wait for the processors beside another row's attack.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// A server with bystanders, for the rows of a test file.
 #[derive(Debug)]
 pub struct Stage {
     address: SocketAddr,
     counters: Counters,
     bystanders: Bystanders,
     witness: Witness,
-    turn: Mutex<()>,
     /// The server's threads, and those of the bystanders, which are not to be blamed for the server's panics.
     runtimes: [Runtime; 2],
 }
@@ -75,15 +80,19 @@ impl Stage {
     ///
     /// When there is no server then.
     pub fn start(more: &[&str]) -> Self {
-        Self::open(&config(more).expect("the server has these flags"), |server| {
-            Bystanders::join(server, TILE)
-        })
+        Self::open(&config(more).expect("the server has these flags"), None)
     }
 
-    fn open<B>(config: &Config, join: impl FnOnce(Target) -> B) -> Self
-    where
-        B: Future<Output = Bystanders> + Send + 'static,
-    {
+    /// As [`Stage::start`], with a server that lets nobody in without a token: the bystanders bring these.
+    ///
+    /// # Panics
+    ///
+    /// When there is no server then, or it does not take them.
+    pub fn start_private(more: &[&str], tokens: Tokens) -> Self {
+        Self::open(&config(more).expect("the server has these flags"), Some(tokens))
+    }
+
+    fn open(config: &Config, tokens: Option<Tokens>) -> Self {
         let witness = Witness::of_this_process();
         let runtimes = [SERVER_THREAD, "bystander"].map(|name| {
             let threads =
@@ -99,10 +108,10 @@ impl Stage {
         }));
         let (address, counters) = bound.recv_timeout(PATIENCE).expect("the server starts");
         let (sender, joined) = mpsc::channel();
-        let joining = join(Target::healthy(address));
+        let joining = Bystanders::join_with(Target::healthy(address), TILE, tokens);
         drop(runtimes[1].spawn(async move { sender.send(joining.await) }));
         let bystanders = joined.recv_timeout(PATIENCE).expect("the bystanders get in");
-        Self { address, counters, bystanders, witness, turn: Mutex::new(()), runtimes }
+        Self { address, counters, bystanders, witness, runtimes }
     }
 
     /// The server, from an address of its own for each call.
@@ -131,7 +140,7 @@ impl Stage {
     ///
     /// When that is not so.
     pub async fn row<R>(&self, attack: impl AsyncFnOnce(&Self) -> R) -> R {
-        let _turn = self.turn.lock().await;
+        let _turn = TURN.lock().await;
         // Those whom the row before has put out may need a while to come back.
         within(self.bystanders.all_see_something_new()).await;
         let before = (self.counters.held(), self.tasks());

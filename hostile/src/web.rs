@@ -146,13 +146,19 @@ impl Answer {
     }
 }
 
-/// Watches as a page does, and gives each response to `see`.
+/// Watches as a page does, with its token if it has one, and gives each response to `see`.
 ///
 /// # Errors
 ///
 /// How it ended.
-pub async fn watch(target: Target, mut see: impl FnMut(&FrameResponse)) -> Result<(), Status> {
-    let headers = page_headers(&format!("http://{}", target.server), "application/grpc-web+proto");
+pub async fn watch(
+    target: Target,
+    token: Option<&str>,
+    mut see: impl FnMut(&FrameResponse),
+) -> Result<(), Status> {
+    let page = page_headers(&format!("http://{}", target.server), "application/grpc-web+proto");
+    let bearer = token.map(|token| ("authorization", format!("Bearer {token}")));
+    let headers: Vec<_> = page.into_iter().chain(bearer).collect();
     let request = post("WatchMosaic", &headers, framed(0, &[]));
     let mut answering = send(target, Version::Http1, request).await?;
     if answering.response.status() != 200 {

@@ -1,4 +1,4 @@
-//! Guests who claim to be somebody, beside bystanders who must not notice.
+//! Guests who claim to be somebody, beside bystanders who must not notice: who bring tokens where the server wants them.
 //!
 //! | row | test |
 //! | --- | --- |
@@ -11,17 +11,19 @@
 //! | 1,000 wrong tokens a minute | `wrong_tokens_without_end_are_resource_exhausted` |
 //! | a forged X-Forwarded-For | `a_forged_forwarded_address_is_ignored` |
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use tessera_hostile::attack::token::{self, Claims, Secret};
-use tessera_hostile::bystanders::SEATS;
+use tessera_hostile::bystanders::{SEATS, Tokens};
 use tessera_hostile::guest::{self, Guest};
 use tessera_hostile::pictures;
-use tessera_hostile::program::{Program, Start};
-use tessera_hostile::stage::{FLAGS, Stage, TILE};
+use tessera_hostile::stage::{Stage, TILE};
 use tessera_hostile::target::{Target, within};
 use tessera_hostile::web::{self, Version};
+use tessera_hostile::witness::Witness;
 use tessera_wire::{FrameRequest, WatchMosaicRequest};
+use tokio::sync::OnceCell;
 use tonic::Code;
 
 const SERVER: &str = env!("CARGO_BIN_EXE_plain-server");
@@ -128,122 +130,141 @@ async fn a_forged_forwarded_address_is_ignored() {
         .await;
 }
 
-/// A server whose rooms want tokens, and its secret.
+/// A stage whose server wants tokens, from the bystanders too, and its secret.
 struct Private {
-    server: Program,
+    stage: Stage,
     secret: Secret,
     key: String,
-    _folder: tempfile::TempDir,
 }
+
+/// One for all rows, started by the first: `invite` is a program that is waited for.
+static PRIVATE: OnceCell<Private> = OnceCell::const_new();
 
 impl Private {
     async fn start() -> Self {
         const SECRET: &str = "a secret that is long enough for HMAC with SHA-256, and no longer";
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("key");
+        // Where it may stay: the server reads it again for as long as it runs.
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("identity.key");
         std::fs::write(&file, SECRET).unwrap();
         let key = format!("--key-file={}", file.display());
-        let server = Start::new(SERVER, FLAGS).and(key.clone()).run().await.unwrap();
-        server.witness().keep_secret(SECRET);
-        Self { server, secret: Secret::of_file(SECRET.as_bytes()), key, _folder: folder }
+        let guest = async |id| invite(&key, "main", "guest", id).await;
+        let guests = [guest(SEATS[0]).await, guest(SEATS[1]).await];
+        let viewer = invite(&key, "main", "viewer", "somebody").await;
+        let witness = Witness::of_this_process();
+        for secret in guests.iter().chain([&viewer]).map(String::as_str).chain([SECRET]) {
+            witness.keep_secret(secret);
+        }
+        let stage = Stage::start_private(&[&key], Tokens { guests, viewer });
+        Self { stage, secret: Secret::of_file(SECRET.as_bytes()), key }
     }
 
-    /// A token as the server's own `invite` writes it.
+    /// Runs one row beside bystanders who have tokens.
+    async fn row(attack: impl AsyncFnOnce(&Self)) {
+        let private = PRIVATE.get_or_init(Self::start).await;
+        private.stage.row(async |_| attack(private).await).await;
+    }
+
     async fn invite(&self, room: &str, role: &str) -> String {
-        let mut invite = tokio::process::Command::new(SERVER);
-        invite
-            .args(["invite", &self.key, "--room", room, "--role", role, "--for", "2h", "--name", "somebody"]);
-        let output = within(invite.kill_on_drop(true).output()).await.unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        token::find(&said).unwrap_or_else(|| panic!("no token in {said:?}: {output:?}")).to_owned()
+        invite(&self.key, room, role, "somebody").await
     }
 
     fn target(&self) -> Target {
-        Target::from_elsewhere(self.server.address())
+        self.stage.target()
     }
 
-    /// How a call with this token fails, if it does. The token must not be in the log.
+    /// How a call with this token fails, if it does. A token must not be in the log, be it good or forged; of a few letters
+    /// that are none, any line may have some.
     async fn refusal(&self, token: &str) -> Option<Code> {
-        self.server.witness().keep_secret(token);
+        if Claims::of_token(token).is_some() {
+            self.stage.witness().keep_secret(token);
+        }
         let guest = Guest::connect(self.target()).await.unwrap().with_token(token);
         within(guest.join(guest::hello("somebody"))).await.err().map(|status| status.code())
     }
+}
 
-    fn unnoticed(&self) {
-        let complaints = self.server.witness().complaints();
-        assert!(complaints.is_empty(), "{complaints:#?}");
-    }
+/// A token for whoever is called `id`, as the server's own `invite` writes it.
+async fn invite(key: &str, room: &str, role: &str, id: &str) -> String {
+    let mut invite = tokio::process::Command::new(SERVER);
+    invite.args(["invite", key, "--room", room, "--role", role, "--for", "2h", "--name", id]);
+    let output = within(invite.kill_on_drop(true).output()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    token::find(&said).unwrap_or_else(|| panic!("no token in {said:?}: {output:?}")).to_owned()
 }
 
 #[tokio::test]
 async fn no_token_a_wrong_one_and_a_huge_one_are_unauthenticated() {
-    let private = Private::start().await;
-    let guest = Guest::connect(private.target()).await.unwrap();
-    let none = within(guest.join(guest::hello("somebody"))).await.unwrap_err();
-    assert_eq!(none.code(), Code::Unauthenticated);
-    let wrong = Claims::invented("main").signed(&Secret::nobodys());
-    for token in ["x", "a.b.c", "..", &wrong] {
-        assert_eq!(private.refusal(token).await, Some(Code::Unauthenticated), "{token}");
-    }
-    // Far more than a header may be: that it is no way in is enough.
-    assert!(private.refusal(&"x".repeat(1 << 20)).await.is_some());
-    let good = private.invite("main", "guest").await;
-    let stranger = Claims::of_token(&good).unwrap().signed(&Secret::nobodys());
-    assert_eq!(private.refusal(&stranger).await, Some(Code::Unauthenticated));
-    assert_eq!(private.refusal(&good).await, None);
-    private.unnoticed();
+    Private::row(async |private| {
+        let guest = Guest::connect(private.target()).await.unwrap();
+        let none = within(guest.join(guest::hello("somebody"))).await.unwrap_err();
+        assert_eq!(none.code(), Code::Unauthenticated);
+        let wrong = Claims::invented("main").signed(&Secret::nobodys());
+        for token in ["x", "a.b.c", "..", &wrong] {
+            assert_eq!(private.refusal(token).await, Some(Code::Unauthenticated), "{token}");
+        }
+        // Far more than a header may be: that it is no way in is enough.
+        assert!(private.refusal(&"x".repeat(1 << 20)).await.is_some());
+        let good = private.invite("main", "guest").await;
+        let stranger = Claims::of_token(&good).unwrap().signed(&Secret::nobodys());
+        assert_eq!(private.refusal(&stranger).await, Some(Code::Unauthenticated));
+        assert_eq!(private.refusal(&good).await, None);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn forged_tokens_are_unauthenticated() {
-    let private = Private::start().await;
-    let secret = &private.secret;
-    let good = private.invite("main", "guest").await;
-    let guest = Claims::of_token(&good).unwrap();
-    // That our own signature is the server's is what makes the others mean anything.
-    assert_eq!(private.refusal(&guest.signed(secret)).await, None);
-    let (text, _) = good.rsplit_once('.').unwrap();
-    for (name, token) in [
-        ("alg none", guest.of_no_algorithm()),
-        ("alg none, signed", guest.of_another_algorithm(secret, "none")),
-        ("RS256", guest.of_another_algorithm(secret, "RS256")),
-        ("HS512 over HS256", guest.of_another_algorithm(secret, "HS512")),
-        ("no signature", format!("{text}.")),
-        ("half a signature", good[..good.len() - 10].to_owned()),
-        ("expired", guest.clone().expired().signed(secret)),
-        ("not yet valid", guest.clone().not_yet().signed(secret)),
-        ("for another room", private.invite("attic", "guest").await),
-    ] {
-        assert_eq!(private.refusal(&token).await, Some(Code::Unauthenticated), "{name}");
-    }
-    private.unnoticed();
+    Private::row(async |private| {
+        let secret = &private.secret;
+        let good = private.invite("main", "guest").await;
+        let guest = Claims::of_token(&good).unwrap();
+        // That our own signature is the server's is what makes the others mean anything.
+        assert_eq!(private.refusal(&guest.signed(secret)).await, None);
+        let (text, _) = good.rsplit_once('.').unwrap();
+        for (name, token) in [
+            ("alg none", guest.of_no_algorithm()),
+            ("alg none, signed", guest.of_another_algorithm(secret, "none")),
+            ("RS256", guest.of_another_algorithm(secret, "RS256")),
+            ("HS512 over HS256", guest.of_another_algorithm(secret, "HS512")),
+            ("no signature", format!("{text}.")),
+            ("half a signature", good[..good.len() - 10].to_owned()),
+            ("expired", guest.clone().expired().signed(secret)),
+            ("not yet valid", guest.clone().not_yet().signed(secret)),
+            ("for another room", private.invite("attic", "guest").await),
+        ] {
+            assert_eq!(private.refusal(&token).await, Some(Code::Unauthenticated), "{name}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_viewers_token_takes_no_seat_and_pushes_nothing() {
-    let private = Private::start().await;
-    let token = private.invite("main", "viewer").await;
-    assert_eq!(private.refusal(&token).await, Some(Code::PermissionDenied));
-    let viewer = Guest::connect(private.target()).await.unwrap().with_token(&token);
-    let watched = within(viewer.watch(guest::seated("somebody"))).await;
-    assert_eq!(watched.unwrap_err().code(), Code::PermissionDenied);
-    let pushed = within(viewer.push(guest::hello("somebody"))).await;
-    assert_eq!(pushed.unwrap_err().code(), Code::PermissionDenied);
-    let mut mosaics = within(viewer.watch(WatchMosaicRequest::default())).await.unwrap();
-    within(guest::first(&mut mosaics)).await.unwrap();
-    private.unnoticed();
+    Private::row(async |private| {
+        let token = private.invite("main", "viewer").await;
+        assert_eq!(private.refusal(&token).await, Some(Code::PermissionDenied));
+        let viewer = Guest::connect(private.target()).await.unwrap().with_token(&token);
+        let watched = within(viewer.watch(guest::seated("somebody"))).await;
+        assert_eq!(watched.unwrap_err().code(), Code::PermissionDenied);
+        let pushed = within(viewer.push(guest::hello("somebody"))).await;
+        assert_eq!(pushed.unwrap_err().code(), Code::PermissionDenied);
+        let mut mosaics = within(viewer.watch(WatchMosaicRequest::default())).await.unwrap();
+        within(guest::first(&mut mosaics)).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn wrong_tokens_without_end_are_resource_exhausted() {
-    let private = Private::start().await;
-    let token = Claims::invented("main").signed(&Secret::nobodys());
-    let guest = Guest::connect(private.target()).await.unwrap().with_token(&token);
-    let mut codes = Vec::new();
-    for _ in 0..100 {
-        codes.push(within(guest.watch(WatchMosaicRequest::default())).await.unwrap_err().code());
-    }
-    assert_eq!(codes[0], Code::Unauthenticated);
-    assert_eq!(codes[99], Code::ResourceExhausted);
-    private.unnoticed();
+    Private::row(async |private| {
+        let token = Claims::invented("main").signed(&Secret::nobodys());
+        let guest = Guest::connect(private.target()).await.unwrap().with_token(&token);
+        let mut codes = Vec::new();
+        for _ in 0..100 {
+            codes.push(within(guest.watch(WatchMosaicRequest::default())).await.unwrap_err().code());
+        }
+        assert_eq!(codes[0], Code::Unauthenticated);
+        assert_eq!(codes[99], Code::ResourceExhausted);
+    })
+    .await;
 }
