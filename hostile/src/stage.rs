@@ -15,7 +15,7 @@ use crate::target::{PATIENCE, Target, within};
 use crate::witness::{SERVER_THREAD, Witness};
 
 /// The longest that a bystander may wait beside a quick row.
-const GAP: Duration = Duration::from_secs(3);
+pub const GAP: Duration = Duration::from_secs(3);
 /// Calls of bystanders at a time.
 const CALLS: usize = 6;
 /// How long a server may take to let go of what an attacker held.

@@ -23,8 +23,10 @@ use tessera_client::pacing::Pace;
 use tessera_client::session::{Event, Session, SessionConfig};
 use tessera_client::tiles::FrameSize;
 use tessera_hostile::attack::{jpeg, slow, swarm};
+use tessera_hostile::bystanders::Bystanders;
 use tessera_hostile::guest::{self, Guest};
 use tessera_hostile::program::{Program, Start};
+use tessera_hostile::stage::{GAP, TILE};
 use tessera_hostile::target::{Target, within};
 use tessera_wire::{FrameResponse, WatchMosaicRequest};
 use tokio::time::timeout;
@@ -145,15 +147,25 @@ async fn after_a_stop_there_is_no_burst_of_old_frames() {
 #[tokio::test]
 async fn without_descriptors_it_waits_and_recovers() {
     const DESCRIPTORS: u32 = 64;
-    let mut start = start(&["--opening-timeout=2s"]).and("--listen=127.0.0.1:0".to_owned());
+    let mut start = start(&["--opening-timeout=3s"]).and("--listen=127.0.0.1:0".to_owned());
     start.descriptors = Some(DESCRIPTORS);
     let server = start.run().await.unwrap();
-    let healthy = Guest::connect(Target::healthy(server.address())).await.unwrap();
-    let mut mosaics = within(healthy.watch(WatchMosaicRequest::default())).await.unwrap();
-    let before = server.id().usage().unwrap().descriptors;
+    let bystanders = within(Bystanders::join(Target::healthy(server.address()), TILE)).await;
+    let descriptors = || server.id().usage().unwrap().descriptors;
+    let before = descriptors();
+    bystanders.begin();
     let mut sockets = swarm::connections(Target::from_elsewhere(server.address()), 100).await.unwrap();
+    // Its log is all that tells of it: there may be some beyond the limit that it was started with.
+    let none_left = async {
+        while !server.witness().last_lines().contains("cannot accept a connection") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(none_left).await;
+    let all = descriptors();
     // Whoever is in does not notice, and whoever is silent is put out, so that others may come in.
-    within(guest::first(&mut mosaics)).await.unwrap();
+    timeout(GAP, bystanders.all_see_something_new()).await.expect("bystanders see nothing new");
+    assert_eq!(descriptors(), all, "there are some again, already");
     for socket in &mut sockets[..20] {
         within(slow::closed(socket)).await;
     }
@@ -162,11 +174,15 @@ async fn without_descriptors_it_waits_and_recovers() {
     drop(within(late.watch(WatchMosaicRequest::default())).await.unwrap());
     drop(late);
     let back = async {
-        while server.id().usage().unwrap().descriptors != before {
+        while descriptors() != before {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     within(back).await;
+    timeout(GAP, bystanders.all_see_something_new()).await.expect("bystanders see nothing new");
+    let gap = bystanders.largest_gap();
+    assert!(gap.length < GAP, "{} saw nothing new for {:?}", gap.whose, gap.length);
+    assert_eq!(bystanders.ended(), [""; 0]);
     unnoticed(&server);
 }
 
