@@ -23,7 +23,7 @@ use std::cell::Cell;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use tessera_hostile::attack::h2::{Connection, Ending, Frame, grpc};
 use tessera_hostile::attack::slow::{self, Opening};
 use tessera_hostile::attack::{jpeg, swarm};
@@ -31,7 +31,6 @@ use tessera_hostile::guest::{self, Guest};
 use tessera_hostile::pictures;
 use tessera_hostile::stage::{Stage, TILE};
 use tessera_hostile::target::within;
-use tessera_wire::WatchMosaicRequest;
 use tokio::time::timeout;
 use tonic::Code;
 
@@ -43,7 +42,9 @@ const CONNECTIONS: usize = 64;
 const CLOSED: Duration = Duration::from_secs(5);
 /// And rooms.
 const ROOMS: usize = 10;
-/// And bytes of messages of one address.
+/// And all addresses together.
+const ALL_ROOMS: usize = 20;
+/// Bytes of messages of one address.
 const HELD: usize = 16 << 20;
 
 #[tokio::test]
@@ -162,14 +163,30 @@ async fn pushes_without_end_are_resource_exhausted_and_the_seat_stays() {
 async fn rooms_over_the_limit_are_resource_exhausted() {
     STAGE
         .row(async |stage| {
-            let answers = within(swarm::rooms(stage.target(), ROOMS + 10)).await.unwrap();
-            let refused: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
-            assert_eq!(refused, [&Code::ResourceExhausted; 10]);
-            // There are twice as many: somebody else has one, while all of these stand.
-            let guest = Guest::connect(stage.target()).await.unwrap();
-            let room = WatchMosaicRequest { room: "of somebody else".to_owned(), ..Default::default() };
-            let mut mosaics = within(guest.watch(room)).await.unwrap();
-            within(guest::first(&mut mosaics)).await.unwrap();
+            let enter = async |who, count| {
+                let answers = within(swarm::rooms_of(stage.target(), who, count)).await.unwrap();
+                let refused: Vec<_> =
+                    answers.iter().filter_map(|answer| answer.as_ref().err()).copied().collect();
+                let rooms: Vec<_> = answers.into_iter().flatten().collect();
+                assert_eq!(refused, vec![Code::ResourceExhausted; count - rooms.len()]);
+                rooms
+            };
+            // One address has as many as it may.
+            let viewers = stage.counters().held().viewers;
+            let first = enter("of the first", ROOMS + 10).await;
+            assert_eq!((first.len(), stage.counters().held().rooms), (ROOMS, 1 + ROOMS));
+            within(stage.counters().wait_for(|held| held.viewers == viewers + ROOMS)).await;
+            // Another one has what is left of all: one less than it may, as the bystanders have one.
+            let second = enter("of the second", ROOMS).await;
+            assert_eq!((second.len(), stage.counters().held().rooms), (ROOMS - 1, ALL_ROOMS));
+            // And for a third there is none, but those that are there.
+            assert_eq!(enter("of the third", 3).await.len(), 0);
+            assert_eq!(enter("of the first", 1).await.len(), 1);
+            assert_eq!(stage.counters().held().rooms, ALL_ROOMS);
+            // Those that stand empty make way.
+            drop(second);
+            within(stage.counters().wait_for(|held| held.viewers == viewers + ROOMS)).await;
+            assert_eq!(enter("of the third", ROOMS).await.len(), ROOMS - 1);
         })
         .await;
 }
@@ -189,9 +206,11 @@ async fn ids_without_end_are_resource_exhausted() {
 async fn joining_and_leaving_without_end_leaves_nothing() {
     STAGE
         .row(async |stage| {
-            let (joined, refused) = within(swarm::come_and_go(stage.target(), "moth", 500)).await.unwrap();
-            assert!(joined > 0);
-            assert!(refused.is_none_or(|code| code == Code::ResourceExhausted), "{refused:?}");
+            // As one address may join 120 times a minute, there are many of them, none of which is refused.
+            let names: [_; 10] = std::array::from_fn(|n| format!("moth {n}"));
+            let moths = names.each_ref().map(|name| swarm::come_and_go(stage.target(), name, 100));
+            let came = within(try_join_all(moths)).await.unwrap();
+            assert_eq!(came, [(100, None); 10]);
         })
         .await;
 }

@@ -60,14 +60,23 @@ pub async fn come_and_go(target: Target, who: &str, count: usize) -> Result<(usi
 /// # Errors
 ///
 /// When there is no connection.
-pub async fn rooms(
-    target: Target,
-    count: usize,
-) -> Result<Vec<Result<Streaming<FrameResponse>, Code>>, Status> {
+pub async fn rooms(target: Target, count: usize) -> Result<Vec<Visit>, Status> {
+    rooms_of(target, "room", count).await
+}
+
+/// How a room was entered, or refused.
+pub type Visit = Result<Streaming<FrameResponse>, Code>;
+
+/// As [`rooms`], into rooms that have names of `who`, and are nobody else's.
+///
+/// # Errors
+///
+/// When there is no connection.
+pub async fn rooms_of(target: Target, who: &str, count: usize) -> Result<Vec<Visit>, Status> {
     let guest = Guest::connect(target).await?;
     let mut answers = Vec::new();
     for n in 0..count {
-        let request = WatchMosaicRequest { room: format!("room {n}"), ..Default::default() };
+        let request = WatchMosaicRequest { room: format!("{who} {n}"), ..Default::default() };
         answers.push(guest.watch(request).await.map_err(|status| status.code()));
     }
     Ok(answers)
