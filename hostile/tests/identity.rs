@@ -1,4 +1,5 @@
-//! Guests who claim to be somebody, beside bystanders who must not notice: who bring tokens where the server wants them.
+//! Guests who claim to be somebody, beside bystanders who must not notice, and who bring tokens where the server wants
+//! them.
 //!
 //! | row | test |
 //! | --- | --- |
@@ -172,8 +173,8 @@ impl Private {
         self.stage.target()
     }
 
-    /// How a call with this token fails, if it does. A token must not be in the log, be it good or forged; of a few letters
-    /// that are none, any line may have some.
+    /// How a call with this token fails, if it does. A token must not be in the log, be it good or forged; a few letters
+    /// that are none may be in any line.
     async fn refusal(&self, token: &str) -> Option<Code> {
         if Claims::of_token(token).is_some() {
             self.stage.witness().keep_secret(token);

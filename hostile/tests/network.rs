@@ -86,9 +86,9 @@ async fn a_peer_that_vanishes_is_stale_and_then_gone() {
 }
 
 /// What else could end the spectator's connection, and does not: silence of a seat (it has none), a write that stalls (a
-/// minute here), a request that is late (it has made one), and TCP's own limit for what is not acknowledged, which is as long as
-/// the two of the ping: the proxy's kernel acknowledges the few bytes that it is sent, though nobody reads them. Nor is it the
-/// room, where nothing happens: somebody beside it is as quiet, and stays, as it answers.
+/// minute here), a request that is late (it has made one), and TCP's own limit for what is not acknowledged, which is as
+/// long as the two of the ping together: the proxy's kernel acknowledges the few bytes that it is sent, though nobody
+/// reads them. Nor is it the room, where nothing happens: somebody beside it is as quiet, and stays, as it answers.
 #[tokio::test]
 async fn a_spectator_who_vanishes_is_noticed_by_the_ping_alone() {
     PATIENT
