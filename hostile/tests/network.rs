@@ -108,8 +108,8 @@ async fn a_spectator_who_vanishes_is_noticed_by_the_ping_alone() {
             let begin = Instant::now();
             let gone = stage.counters().wait_for(|held| held.connections < there.connections);
             let held = timeout(Duration::from_secs(10), gone).await.expect("it is there yet");
-            // Two seconds until it is asked, and one to answer: less what was silent before.
-            assert!(begin.elapsed() > Duration::from_secs(2), "it was told: {:?}", begin.elapsed());
+            // Two seconds until it is asked, and one to answer, less what was silent before: that it was told takes nothing.
+            assert!(begin.elapsed() > Duration::from_secs(1), "it was told: {:?}", begin.elapsed());
             assert_eq!(held.connections, before.connections + 1, "both are gone");
             within(stage.counters().wait_for(|held| held.viewers == before.viewers + 1)).await;
             // Whoever is beside it hears of somebody who comes now.
