@@ -10,8 +10,8 @@ use crate::stats::median;
 
 /// Grids of 2x2 to 7x7, full.
 const PARTICIPANTS: [u32; 6] = [4, 9, 16, 25, 36, 49];
-/// Of four, full. As many as a server has.
-const ROOMS: [u32; 4] = [1, 10, 25, 100];
+/// As many as a server has at the most.
+const ROOMS: [u32; 3] = [10, 25, 100];
 /// Each is compared with one alone. Fewer than ten cost less than a processor that sleeps between two mosaics loses by that: two
 /// at 500 a second took less than one.
 const VIEWERS: [u32; 5] = [10, 24, 50, 100, 200];
@@ -64,25 +64,26 @@ fn participants(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result
     })
 }
 
-/// Everybody streams the next frame when the one before is answered by a mosaic of its room.
+/// The same four hundred, pushing as the participants above, in rooms of forty to rooms of four; a tile has one size.
 fn rooms(setup: &Setup, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Curve> {
     let mut costs = vec![Vec::new(); ROOMS.len()];
     for _ in 0..ROUNDS {
         for (rooms, costs) in ROOMS.iter().zip(&mut costs) {
-            progress(&format!("{rooms} rooms of four"));
-            let server = Server::tessera(setup, "2", "160x128")?;
-            let tiles = setup.tiles.folder.to_string_lossy();
-            let [publishers, rooms] = [4 * rooms, *rooms].map(|number| number.to_string());
-            let stream = [&tiles, "--publishers", &publishers, "--rooms", &rooms, "--fps", "max"];
-            let result =
-                server.load(setup, &[&stream[..], &["--viewers", "0", "--seconds", SECONDS]].concat())?;
+            progress(&format!("{rooms} rooms"));
+            let server = Server::tessera(setup, "7", "160x128")?;
+            let (tiles, rooms) = (setup.tiles.folder.to_string_lossy(), rooms.to_string());
+            let push = [&tiles, "--push", "--blind", "--publishers", "400", "--rooms", &rooms];
+            let result = server.load(
+                setup,
+                &[&push[..], &["--fps", "max", "--viewers", "0", "--seconds", SECONDS]].concat(),
+            )?;
             costs.push(cost(&result)?.cpu_ms_per_frame * 1e3);
         }
     }
     Ok(Curve {
-        name: "A frame and its mosaic, as rooms come".to_owned(),
-        x: "rooms of four".to_owned(),
-        y: "µs of CPU a streamed frame with its answer (tiles of 160x128)".to_owned(),
+        name: "Taking a frame in from 400 participants, as they are in more rooms".to_owned(),
+        x: "rooms".to_owned(),
+        y: "µs of CPU a pushed frame (tiles of 160x128)".to_owned(),
         limit: None,
         points: points(&ROOMS, by_rounds(&costs)),
     })
